@@ -1,0 +1,44 @@
+"""Refusals that we expect. Each service raises its own, derived from DomainError; API and portal translate them."""
+
+from collections.abc import Iterable
+
+
+class DomainError(Exception):
+    """An expected refusal: a stable code, an HTTP status, and a sentence fit for the person who sees it."""
+
+    code = "UNPROCESSABLE_ENTITY"
+    status = 422
+    message = "The request was understood, but cannot be carried out."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
+
+
+class FieldError(DomainError):
+    """One member of the input is refused; `field` is its dotted path (`entity.business_name`)."""
+
+    code = "INVALID_FIELD"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class FieldErrors(DomainError):
+    """Several members are refused at once: the caller learns all of them in one answer."""
+
+    code = "INVALID_FIELD"
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = list(errors)
+        super().__init__("; ".join(f"{error.field}: {error}" for error in self.errors))
+
+
+class NotVisible(DomainError):
+    """Absent, or out of the actor's sight: the two are not told apart."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"`{what}` was not found")
