@@ -1,0 +1,36 @@
+"""A value that must not be seen by accident."""
+
+from typing import NoReturn
+
+
+class Secret:
+    """Sensitive text. Shows as dots wherever it is printed, is never pickled; `reveal()` is the one way out."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(•••)"
+
+    def __str__(self) -> str:
+        return "•••"
+
+    def __format__(self, _spec: str) -> str:
+        return "•••"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Secret is never pickled")
