@@ -1,0 +1,50 @@
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from resources.models import Resource
+from tenancy.actors import Actor
+from tenancy.roles import Role
+
+
+class ApiUserQuerySet(models.QuerySet["ApiUser"]):
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.is_platform:
+            return self
+        return self.filter(application_id__in=actor.application_ids)
+
+
+class ApiUser(Resource):
+    """A program's log-in: user id and secret for HTTP Basic. The secret is shown once and kept as a keyed hash.
+
+    Without an application it is a user of the platform, or the owner-to-be of an application that does not exist yet.
+    """
+
+    PREFIX = "US"
+    KIND = "user"
+
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, null=True, related_name="+")
+    identity_id = models.UUIDField(null=True, help_text="Owner's identity of a partner, own identity of a merchant.")
+    role = models.CharField(max_length=20, choices=Role)
+    enabled = models.BooleanField(default=True)
+    secret_hash = models.BinaryField(help_text="HMAC-SHA-256 under the pepper.")
+
+    objects = ApiUserQuerySet.as_manager()
+
+    class Meta:
+        db_table = "api_user"
+        constraints = [
+            models.CheckConstraint(
+                name="api_user_merchant_has_identity",
+                condition=~Q(role=Role.MERCHANT) | Q(identity_id__isnull=False, application__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="api_user_platform_has_no_application",
+                condition=~Q(role__in=[Role.ADMIN, Role.PLATFORM]) | Q(application=None),
+            ),
+        ]
+        indexes = [
+            models.Index(name="api_user_of_application", fields=["application", "-created_at", "-id"]),
+            models.Index(name="api_user_newest", fields=["-created_at", "-id"]),
+        ]

@@ -1,0 +1,59 @@
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from resources import ids
+from tenancy.actors import Actor
+from tenancy.roles import Role
+
+
+class PersonQuerySet(models.QuerySet["Person"]):
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.is_platform:
+            return self
+        return self.filter(application_id__in=actor.application_ids)
+
+
+class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ignore[misc]  # a class made at run time
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return (email or "").strip().lower()
+
+    def get_by_natural_key(self, username: str | None) -> Any:
+        return self.get(email=self.normalize_email(username))
+
+
+class Person(AbstractBaseUser):
+    """Somebody who signs in to the portal with e-mail and password, in one role."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    email = models.EmailField(max_length=100, unique=True, help_text="Lower case.")
+    name = models.CharField(max_length=100)
+    role = models.CharField(max_length=20, choices=Role)
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, null=True, related_name="+")
+    identity_id = models.UUIDField(null=True, help_text="A merchant's own identity.")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PersonManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "person"
+        constraints = [
+            models.CheckConstraint(
+                name="person_tenant_fits_role",
+                condition=Q(role__in=[Role.ADMIN, Role.PLATFORM], application=None, identity_id=None)
+                | Q(role=Role.PARTNER, application__isnull=False)
+                | Q(role=Role.MERCHANT, application__isnull=False, identity_id__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email

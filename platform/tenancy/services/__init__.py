@@ -1,0 +1,35 @@
+from tenancy.services.api_users import (
+    ApplicationAlreadyOwned,
+    CannotDisableItself,
+    create_api_user,
+    update_api_user,
+)
+from tenancy.services.applications import update_application
+from tenancy.services.logins import authenticate_api_user, person_actor, record_denial
+from tenancy.services.people import EmailTaken, create_person, set_person_active
+from tenancy.services.platform import platform_id
+from tenancy.services.processors import ProcessorAlreadyEnabled, enable_processor, update_processor
+from tenancy.services.profiles import update_profile, update_risk_profile
+from tenancy.services.sealing import seal_audit, verify_audit
+
+__all__ = [
+    "ApplicationAlreadyOwned",
+    "CannotDisableItself",
+    "EmailTaken",
+    "ProcessorAlreadyEnabled",
+    "authenticate_api_user",
+    "create_api_user",
+    "create_person",
+    "enable_processor",
+    "person_actor",
+    "platform_id",
+    "record_denial",
+    "seal_audit",
+    "set_person_active",
+    "update_api_user",
+    "update_application",
+    "update_processor",
+    "update_profile",
+    "update_risk_profile",
+    "verify_audit",
+]

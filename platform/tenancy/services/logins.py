@@ -1,0 +1,96 @@
+"""From credentials to an actor. What happens here comes before a tenant is known."""
+
+import hmac
+import uuid
+from datetime import datetime
+
+from django.db import connection
+
+from events.models import Audit, Author
+from events.services import Signature, record_audit
+from resources.ids import MalformedId
+from tenancy.actors import Actor, Origin, all_application_ids
+from tenancy.models import ApiUser, Person
+from tenancy.roles import Role
+from tenancy.services.api_users import hash_secret
+from tenancy.services.platform import platform_id
+from tenancy.transactions import transaction
+from vault.secret import Secret
+
+_NOBODY = b"\0" * 32
+
+
+def authenticate_api_user(*, user_id: str, secret: Secret, origin: Origin) -> Actor | None:
+    """The actor behind an API key, or None. An unknown id, a wrong secret and a disabled user take the same path."""
+    try:
+        user = ApiUser.objects.filter(pk=ApiUser.parse_id(user_id)).first()
+    except MalformedId:
+        user = None
+    is_right = hmac.compare_digest(bytes(user.secret_hash) if user else _NOBODY, hash_secret(secret))
+    if user is None or not is_right or not user.enabled or not _is_application_enabled(user.application_id):
+        return None
+    return Actor(
+        kind=Author.API_USER,
+        id=user.id,
+        name=user.public_id,
+        role=Role(user.role),
+        application_ids=_applications_of(Role(user.role), user.application_id),
+        identity_id=user.identity_id if user.role == Role.MERCHANT else None,
+        origin=origin,
+    )
+
+
+def person_actor(person: Person, *, origin: Origin) -> Actor:
+    """The actor behind a person who is signed in."""
+    return Actor(
+        kind=Author.PERSON,
+        id=person.pk,
+        name=person.name or person.email,
+        role=Role(person.role),
+        application_ids=_applications_of(Role(person.role), person.application_id),
+        identity_id=person.identity_id,
+        origin=origin,
+    )
+
+
+def record_denial(
+    action: str, *, reason: str, at: datetime, origin: Origin, actor: Actor | None = None, name: str = "unknown"
+) -> None:
+    """Audit a refused log-in or act in a transaction of its own; under the platform where no tenant is known."""
+    platform = platform_id()
+    stranger = Signature(
+        kind=Author.STRANGER,
+        id=None,
+        name=name[:200],
+        address=origin.address,
+        browser=origin.browser,
+        request_id=origin.request_id,
+    )
+    tenant = (actor.own_application_id if actor else None) or platform
+    recorder = Actor(
+        kind=Author.SYSTEM, id=None, name="Merchantry", role=Role.ADMIN, application_ids=(tenant,), origin=origin
+    )
+    with transaction(by=recorder):
+        record_audit(
+            action,
+            application_id=tenant,
+            by=actor.signature if actor else stranger,
+            at=at,
+            result=Audit.Result.DENIED,
+            reason=reason,
+        )
+
+
+def _applications_of(role: Role, application_id: uuid.UUID | None) -> tuple[uuid.UUID, ...]:
+    if role in Role.of_the_platform():
+        return all_application_ids()
+    return (application_id,) if application_id else ()
+
+
+def _is_application_enabled(application_id: uuid.UUID | None) -> bool:
+    if application_id is None:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenancy_is_application_enabled(%s)", [application_id])
+        (enabled,) = cursor.fetchone()
+    return bool(enabled)

@@ -1,0 +1,19 @@
+"""Periodic work that looks at all tenants, or at what belongs to none."""
+
+from datetime import timedelta
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from jobs.registry import handler
+from tenancy import services
+
+
+@handler("events.seal_audit", every=timedelta(seconds=60), lease=timedelta(minutes=5))
+def seal_audit() -> None:
+    services.seal_audit(at=timezone.now())
+
+
+@handler("tenancy.clear_sessions", every=timedelta(days=1))
+def clear_sessions() -> None:
+    call_command("clearsessions", verbosity=0)
