@@ -1,0 +1,1 @@
+"""The partner API's grammar: authentication, the one error body, HAL documents, paging, strict input, OpenAPI."""

@@ -1,0 +1,161 @@
+"""Filters of lists: one filterset per resource, for API and portal alike.
+
+Operators are written with dots (`created_at.gte`). Names in Python cannot hold dots, so a filterset declares
+`created_at__gte`, and its form reads and shows `created_at.gte`.
+"""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import django_filters
+from django import forms
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
+
+from api.errors import BadRequest
+from resources import ids
+from resources.models import Resource
+from resources.timestamps import parse_moment
+
+Row = TypeVar("Row", bound=Model)
+
+_MISPRINTS = {"created_at.created_at.gte": "created_at.gte", "created_at.erlte": "created_at.lte"}
+"""Odd forms in the documents, read as what they mean."""
+
+
+class _MomentField(forms.CharField):
+    def __init__(self, *, end_of_day: bool = False, **options: Any) -> None:
+        super().__init__(widget=forms.TextInput(attrs={"placeholder": "2026-06-15"}), **options)
+        self.end_of_day = end_of_day
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return parse_moment(text, end_of_day=self.end_of_day)
+        except ValueError as error:
+            raise forms.ValidationError("A date or moment is written 2019-06-15 or 2019-06-15T18:24:27Z.") from error
+
+
+class _DottedForm(forms.Form):
+    """Reads and shows `created_at.gte` for the field `created_at__gte`."""
+
+    def add_prefix(self, field_name: str) -> str:
+        return api_name(super().add_prefix(field_name))
+
+
+class MomentFilter(django_filters.Filter):
+    """A UTC date or moment; with `end_of_day` a date alone means the whole day."""
+
+    field_class = _MomentField
+
+
+class TextFilter(django_filters.CharFilter):
+    """Text of the filter, refused beyond a sane length."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"max_length": 200, **options})
+
+
+class ValueFilter(django_filters.Filter):
+    """One of a list of values, in any case; `ALL` and nothing are no filter."""
+
+    class field_class(forms.CharField):  # noqa: N801 - the name is django-filter's
+        def __init__(self, *, values: list[str], **options: Any) -> None:
+            self.values = values
+            self.choices = [("", "All"), *((value, value.replace("_", " ").capitalize()) for value in values)]
+            super().__init__(widget=forms.Select(choices=self.choices), **options)
+
+        def clean(self, value: Any) -> str:
+            text = super().clean(value).strip().upper()
+            if text in {"", "ALL"}:
+                return ""
+            known = {known.upper(): known for known in self.values}
+            if text not in known:
+                raise forms.ValidationError(f"One of ALL, {', '.join(self.values)} is needed.")
+            return known[text]
+
+
+class FlagFilter(ValueFilter):
+    """`true` or `false` in any case."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, values=["true", "false"], **options)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs if value == "" else qs.filter(**{self.field_name: value == "true"})
+
+
+class PublicIdFilter(django_filters.CharFilter):
+    """An id of one resource. Any other text finds nothing, as an id that does not exist."""
+
+    def __init__(self, *args: Any, related: type[Resource], **options: Any) -> None:
+        super().__init__(*args, max_length=64, **options)
+        self.related = related
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return qs
+        try:
+            return qs.filter(**{self.field_name: self.related.parse_id(value)})
+        except ids.MalformedId:
+            return qs.none()
+
+
+class ListFilter(django_filters.FilterSet, Generic[Row]):
+    """The base of filtersets. Unknown parameters are ignored; a wrong value is BadRequest naming the parameter."""
+
+    created_at__gte = MomentFilter(field_name="created_at", lookup_expr="gte", label="Created from")
+    created_at__lte = MomentFilter(field_name="created_at", lookup_expr="lte", end_of_day=True, label="Created until")
+    updated_at__gte = MomentFilter(field_name="updated_at", lookup_expr="gte", label="Updated from")
+    updated_at__lte = MomentFilter(field_name="updated_at", lookup_expr="lte", end_of_day=True, label="Updated until")
+
+    class Meta:
+        form = _DottedForm
+
+    def __init__(self, data: QueryDict | None = None, queryset: QuerySet[Row] | None = None, **options: Any) -> None:
+        super().__init__(_without_misprints(data), queryset, **options)
+
+    def apply(self) -> QuerySet[Row]:
+        """The filtered rows. Raises BadRequest."""
+        if not self.is_valid():
+            name, messages = next(iter(self.form.errors.items()))
+            raise BadRequest(" ".join(map(str, messages)), field=api_name(name))
+        filtered: QuerySet[Row] = self.qs
+        return filtered
+
+
+class TagFilters(django_filters.FilterSet):
+    """`tags.key` and `tags.value`: alone or as one pair."""
+
+    tags__key = TextFilter(method="ignore", label="Tag")
+    tags__value = TextFilter(method="ignore", label="Tag value")
+
+    def ignore(self, queryset: QuerySet[Any], _name: str, _value: str) -> QuerySet[Any]:
+        return queryset  # both are applied together below
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        queryset = super().filter_queryset(queryset)
+        key, value = self.form.cleaned_data.get("tags__key"), self.form.cleaned_data.get("tags__value")
+        if key and value:
+            return queryset.filter(tags__contains={key: value})
+        if key:
+            return queryset.filter(tags__has_key=key)
+        if value:
+            return queryset.extra(
+                where=["EXISTS (SELECT 1 FROM jsonb_each_text(tags) AS pair WHERE pair.value = %s)"], params=[value]
+            )
+        return queryset
+
+
+def api_name(declared: str) -> str:
+    """How a declared filter is written in a query: `created_at__gte` is `created_at.gte`."""
+    return declared.replace("__", ".")
+
+
+def _without_misprints(data: QueryDict | None) -> QueryDict:
+    read = QueryDict(mutable=True)
+    for name, values in data.lists() if data is not None else ():
+        read.setlist(_MISPRINTS.get(name, name), values)
+    return read

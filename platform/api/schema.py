@@ -1,0 +1,170 @@
+"""The OpenAPI document at /schema/, made from the views' own bodies, documents and filters."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django_filters import BooleanFilter
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
+
+from api.documents import LinksField
+from api.filters import MomentFilter, ValueFilter, api_name
+from api.middleware import is_portal
+from api.parsing import MEDIA_TYPES
+from api.root import RootView
+
+_PAGING = [
+    ("limit", "integer", "Rows of a page, 1 to 100. Offset form: 20, cursor form: 100 where it is left out."),
+    ("offset", "integer", "Rows to skip; offset form."),
+    ("sort", "string", "`field,asc` or `field,desc`."),
+    ("after_cursor", "string", "Id of the row that the page follows; cursor form."),
+    ("before_cursor", "string", "Id of the row that the page precedes; cursor form."),
+]
+
+_ERROR = {
+    "type": "object",
+    "required": ["total", "_embedded"],
+    "properties": {
+        "total": {"type": "integer"},
+        "_embedded": {
+            "type": "object",
+            "required": ["errors"],
+            "properties": {
+                "errors": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["logref", "code", "message", "_links"],
+                        "properties": {
+                            "logref": {"type": "string"},
+                            "code": {"type": "string"},
+                            "message": {"type": "string"},
+                            "field": {"type": "string", "description": "Dotted path of the refused member."},
+                            "permission": {"type": "string", "description": "The permission that is missing."},
+                            "_links": {"type": "object"},
+                        },
+                    },
+                }
+            },
+        },
+    },
+}
+
+_COMMON = {
+    "400": "The request cannot be read, or a query parameter is wrong.",
+    "401": "No, unknown or wrong credentials.",
+    "403": "In sight, but not allowed; `permission` names what is missing.",
+    "404": "Absent, or out of sight.",
+    "405": "Wrong method.",
+    "406": "No documented media type is accepted.",
+    "413": "The body is larger than 256 kB.",
+    "415": "Not one of the documented media types, or not UTF-8.",
+    "422": "A member is refused, or the act is out of order.",
+    "429": "Too many requests.",
+    "500": "Our fault; `logref` tells us what.",
+    "503": "Not available right now.",
+}
+
+
+class ContractSchema(AutoSchema):
+    """Reads what our base views declare: `bodies`, `document_class`, `filter_class`, `embedded_key`."""
+
+    view: Any
+
+    def get_tags(self) -> list[str]:
+        return [getattr(self.view, "tag", None) or self.path.strip("/").partition("/")[0] or "root"]
+
+    def get_operation_id(self) -> str:
+        parts = [part.strip("{}") for part in self.path.strip("/").split("/") if part]
+        return "_".join([self.method.lower(), *(parts or ["root"])])
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular calls it
+        handler = getattr(self.view, self.view.action_map[self.method.lower()], None) if self._is_resource() else None
+        return (getattr(handler, "__doc__", None) or type(self.view).__doc__ or "").strip()
+
+    def get_request_serializer(self) -> Any:
+        return getattr(self.view, "bodies", {}).get(self.method)
+
+    def map_parsers(self) -> list[str]:
+        return sorted(MEDIA_TYPES)
+
+    def get_response_serializers(self) -> Any:
+        document = getattr(self.view, "document_class", None)
+        if self._is_resource() and getattr(self.view, "action", "") == "list" and document is not None:
+            return {200: _envelope(document, self.view.embedded_key)}
+        status = 201 if self.method == "POST" else 200
+        return {status: document if document is not None else _OnlyLinks()}
+
+    def get_override_parameters(self) -> list[Any]:
+        if not (self._is_resource() and getattr(self.view, "action", "") == "list"):
+            return []
+        kinds: dict[str, Any] = {"integer": int, "string": str}
+        paging = [OpenApiParameter(name, kinds[kind], description=text) for name, kind, text in _PAGING]
+        filters = [
+            OpenApiParameter(api_name(name), str, description=_explain(found))
+            for name, found in self.view.filter_class.base_filters.items()
+        ]
+        return paging + filters
+
+    def get_filter_backends(self) -> list[Any]:
+        return []
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        del serializer
+        return False  # lists are envelopes that we describe ourselves
+
+    def _is_resource(self) -> bool:
+        return hasattr(self.view, "action_map") and self.method.lower() in (self.view.action_map or {})
+
+
+class _OnlyLinks(serializers.Serializer[Any]):
+    _links = LinksField()
+
+
+class _Page(serializers.Serializer[Any]):
+    """Offset form: `offset`, `limit` and `count`. Cursor form: `limit`, and `next_cursor` while there is more."""
+
+    offset = serializers.IntegerField(required=False)
+    limit = serializers.IntegerField()
+    count = serializers.IntegerField(required=False)
+    next_cursor = serializers.CharField(required=False)
+
+
+@cache
+def _envelope(document: type[serializers.Serializer[Any]], key: str) -> Any:
+    return inline_serializer(
+        name=f"{document.__name__}List",
+        fields={
+            "_embedded": inline_serializer(name=f"{document.__name__}Rows", fields={key: document(many=True)}),
+            "_links": LinksField(),
+            "page": _Page(),
+        },
+    )
+
+
+def only_the_contract(endpoints: Sequence[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
+    """Leave the portal and the service routes out of the document; the root, behind the front door, belongs into it."""
+    services = {"/schema", "/healthz", "/readyz"}
+    found = [endpoint for endpoint in endpoints if not is_portal(endpoint[0]) and endpoint[0] not in services]
+    return [("/", "^/$", "GET", RootView.as_view()), *found]
+
+
+def declare_common_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Every operation may answer with the one error body."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for status, text in _COMMON.items():
+                operation["responses"].setdefault(status, {"description": text, "content": content})
+    return result
+
+
+def _explain(found: Any) -> str:
+    if isinstance(found, MomentFilter):
+        return "A UTC date or moment."
+    if isinstance(found, ValueFilter):
+        return f"One of ALL, {', '.join(found.extra['values'])}; any case."
+    return "true or false" if isinstance(found, BooleanFilter) else "Text."
