@@ -1,0 +1,20 @@
+"""What every page of the portal shows besides its own content."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from portal.navigation import navigation_for
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """The environment, and for somebody signed in the navigation with its current entry."""
+    actor = getattr(request, "portal_actor", None)
+    section = getattr(request, "portal_section", None)
+    return {
+        "environment": settings.ENVIRONMENT,
+        "actor": actor,
+        "role": actor.role.label if actor else "",
+        "navigation": navigation_for(actor, section) if actor else [],
+    }

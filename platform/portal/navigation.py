@@ -1,0 +1,52 @@
+"""The left side of every page. Apps register their entries; whoever may not open one does not see it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from tenancy.actors import Actor
+from tenancy.roles import Permission
+
+HEADS = ("TRANSACTIONS", "PEOPLE", "REVIEW", "DEVICES", "SYSTEM")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page of the navigation. `section` is what a page names to be the current one."""
+
+    head: str
+    label: str
+    section: str
+    url_name: str
+    icon: str
+    permission: Permission
+    order: int = 50
+
+
+_entries: list[Entry] = []
+
+
+def register(entry: Entry) -> None:
+    if entry.head not in HEADS:
+        raise ValueError(f"{entry.head} is no head of the navigation")
+    _entries.append(entry)
+
+
+def navigation_for(actor: Actor, current: str | None) -> list[dict[str, Any]]:
+    """The heads with something in them that the actor may open, in their fixed order."""
+    heads: list[dict[str, Any]] = []
+    for head in HEADS:
+        entries = [
+            {"label": e.label, "url": reverse(e.url_name), "icon": e.icon, "is_current": e.section == current}
+            for e in sorted(_entries, key=lambda entry: entry.order)
+            if e.head == head and actor.may(e.permission)
+        ]
+        if entries:
+            heads.append({"label": head, "entries": entries})
+    return heads
+
+
+def first_page_for(actor: Actor) -> str | None:
+    """Where somebody lands after signing in, until there is a home of tasks."""
+    return next((reverse(e.url_name) for e in sorted(_entries, key=lambda e: e.order) if actor.may(e.permission)), None)

@@ -1,0 +1,10 @@
+"""The shell's own pages: the start page, and signing in and out."""
+
+from django.urls import path
+
+from portal import views
+
+app_name = "portal"
+urlpatterns = [
+    path("", views.Home.as_view(), name="home"),
+]

@@ -1,0 +1,151 @@
+"""Base views of the portal: who looks, what they may see, and pages that are lists, details or forms."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import django_filters
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.views import View
+
+from portal import errors
+from portal.navigation import first_page_for
+from resources import ids
+from resources.errors import NotVisible
+from resources.keyset import beyond, read_window
+from resources.models import Resource
+from tenancy.actors import Actor, MissingPermission
+from tenancy.origins import origin_of
+from tenancy.roles import Permission
+from tenancy.services import person_actor
+from tenancy.transactions import transaction
+
+PAGE_SIZE = 25
+COUNTED = 10_000
+
+
+class Page(View):
+    """A page for somebody who is signed in. `section` marks its entry in the navigation."""
+
+    permission: ClassVar[Permission]
+    section: ClassVar[str] = ""
+    template_name: ClassVar[str]
+
+    actor: Actor
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        self.actor = person_actor(request.user, origin=origin_of(request))
+        request.actor = request.portal_actor = self.actor  # type: ignore[attr-defined]
+        request.portal_section = self.section  # type: ignore[attr-defined]
+        try:
+            self.actor.require(self.permission)
+            return super().dispatch(request, *args, **kwargs)
+        except MissingPermission as error:
+            return errors.forbidden(request, error)
+        except NotVisible:
+            return errors.not_found(request)
+
+    def show(self, context: Mapping[str, Any], *, status: int = 200, template: str = "") -> HttpResponse:
+        return render(self.request, template or self.template_name, dict(context), status=status)
+
+
+class ListPage(Page):
+    """A list with filters in the URL, newest first, read from either side of a row (`after`, `before`)."""
+
+    filter_class: ClassVar[type[django_filters.FilterSet]]
+    search_field: ClassVar[str] = ""
+    columns: ClassVar[Sequence[Mapping[str, str]]]
+    noun: ClassVar[tuple[str, str]]
+
+    def visible(self) -> QuerySet[Any]:
+        """What the actor may see; call it in a transaction."""
+        raise NotImplementedError
+
+    def row(self, resource: Any) -> Mapping[str, Any]:
+        """A row of the table: `url`, and `cells` in the order of `columns`."""
+        raise NotImplementedError
+
+    def context(self) -> dict[str, Any]:
+        """What the template needs besides the list."""
+        return {}
+
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponse:
+        with transaction(by=self.actor):
+            visible = self.visible()
+            found = self.filter_class(request.GET, visible)
+            listed = found.qs if found.is_valid() else visible.none()
+            context = {
+                **self.context(),
+                **read_list(request, visible, listed),
+                "filter_form": found.form,
+                "search_field": self.search_field,
+                "columns": self.columns,
+                "is_filtered": any(request.GET.get(found.form.add_prefix(name)) for name in found.form.fields),
+            }
+            context["rows"] = [self.row(resource) for resource in context["resources"]]
+        context["summary"] = counted_words(context["count"], *self.noun)
+        return self.show(context)
+
+
+def read_list(request: HttpRequest, visible: QuerySet[Any], listed: QuerySet[Any]) -> dict[str, Any]:
+    """One page of rows by the `after` or `before` of the URL, with the links to its neighbours and a bounded count."""
+    before, after = request.GET.get("before"), request.GET.get("after")
+    position = _find(visible, before or after) if before or after else None
+    is_backwards = bool(before)
+    beside = listed.filter(beyond(position, older=not is_backwards)) if position is not None else listed
+    rows, has_more = read_window(beside, older=not is_backwards, limit=PAGE_SIZE)
+    if is_backwards:
+        rows.reverse()
+    has_newer = has_more if is_backwards else position is not None
+    has_older = True if is_backwards else has_more
+    return {
+        "resources": rows,
+        "count": listed.order_by().values("pk")[: COUNTED + 1].count(),
+        "newer_url": _beside(request, "before", rows[0]) if rows and has_newer else "",
+        "older_url": _beside(request, "after", rows[-1]) if rows and has_older else "",
+    }
+
+
+def counted_words(count: int, one: str, many: str) -> str:
+    if count > COUNTED:
+        return f"More than {COUNTED:,} {many}"
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def find(visible: QuerySet[Any], public_id: str) -> Any:
+    """The row with this id among visible ones. Raises NotVisible."""
+    row = _find(visible, public_id)
+    if row is None:
+        raise NotVisible(public_id)
+    return row
+
+
+def _find(visible: QuerySet[Any], public_id: str | None) -> Any:
+    model = visible.model
+    try:
+        key = model.parse_id(public_id or "") if issubclass(model, Resource) else ids.decode(public_id or "")
+    except ids.MalformedId:
+        return None
+    return visible.filter(pk=key).first()
+
+
+def _beside(request: HttpRequest, side: str, row: Model) -> str:
+    parameters = request.GET.copy()
+    for name in ("before", "after"):
+        parameters.pop(name, None)
+    parameters[side] = row.public_id if isinstance(row, Resource) else ids.encode(row.pk)
+    return f"?{parameters.urlencode()}"
+
+
+class Home(View):
+    """Where somebody lands after signing in: the first page that they may open."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        actor = person_actor(request.user, origin=origin_of(request))
+        return HttpResponseRedirect(first_page_for(actor) or "/dashboard/account/logout/")
