@@ -1,0 +1,87 @@
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.views import ResourceViewSet, find_visible
+from onboarding import services
+from onboarding.filters import IdentityFilter
+from onboarding.models import Identity
+from onboarding.serializers.identities import IdentityDocument, IdentityInput, IdentityUpdate
+from resources.errors import FieldError
+from tenancy.models import Application
+from tenancy.roles import Permission
+from tenancy.transactions import transaction
+
+
+class IdentityViewSet(ResourceViewSet):
+    """People and businesses."""
+
+    resource = Identity
+    document_class = IdentityDocument
+    filter_class = IdentityFilter
+    embedded_key = "identities"
+    permissions: ClassVar = {
+        "GET": Permission.VIEW_IDENTITIES,
+        "POST": Permission.MANAGE_IDENTITIES,
+        "PUT": Permission.MANAGE_IDENTITIES,
+    }
+    bodies: ClassVar = {"POST": IdentityInput, "PUT": IdentityUpdate}
+
+    def create(self, request: Request) -> Response:
+        """Create a merchant's or buyer's identity."""
+        del request
+        body = self.read_body(IdentityInput).validated_data
+        identity = services.create_identity(
+            application_id=self._application_id(body.get("application")),
+            entity=body["entity"],
+            tags=body.get("tags"),
+            additional_underwriting_data=body.get("additional_underwriting_data"),
+            by=self.actor,
+            at=self.now(),
+        )
+        return Response(self.document_of(identity), status=status.HTTP_201_CREATED)
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Update an identity; what is left out keeps its value. Does not reach the processor."""
+        del request
+        with transaction(by=self.actor):
+            identity = self.find(pk)
+        body = self.read_body(IdentityUpdate, instance=identity).validated_data
+        identity = services.update_identity(
+            identity=identity,
+            entity=body.get("entity"),
+            tags=body.get("tags"),
+            additional_underwriting_data=body.get("additional_underwriting_data"),
+            by=self.actor,
+            at=self.now(),
+        )
+        return Response(self.document_of(identity))
+
+    def documents(self, rows: Sequence[Identity]) -> Sequence[dict[str, Any]]:
+        services.attach_birth_dates(rows)
+        return super().documents(rows)
+
+    def _application_id(self, named: Any) -> Any:
+        """The caller's own application; the platform, which has none, names one in the body. Raises FieldError."""
+        own = self.actor.own_application_id
+        if named is None and own is not None:
+            return own
+        if named is None and not self.actor.is_platform:
+            raise services.NoApplication
+        with transaction(by=self.actor):
+            found = Application.objects.visible_to(self.actor).tenants().filter(pk=named).first() if named else None
+        if found is None:
+            raise FieldError("application", "Name the application that the identity is to belong to.")
+        return found.pk
+
+
+class ApplicationIdentityViewSet(IdentityViewSet):
+    """Identities of one application."""
+
+    def visible(self) -> QuerySet[Identity]:
+        application = find_visible(Application.objects.visible_to(self.actor).tenants(), self.kwargs["application"])
+        return super().visible().filter(application_id=application.pk)

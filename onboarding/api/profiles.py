@@ -1,0 +1,97 @@
+from typing import Any, ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.views import ResourceViewSet, find_visible
+from onboarding.filters import ApplicationProfileFilter, MerchantProfileFilter, RiskProfileFilter
+from onboarding.serializers.applications import (
+    ApplicationProfileDocument,
+    MerchantProfileDocument,
+    ProfileUpdate,
+    RiskProfileDocument,
+    RiskProfileUpdate,
+)
+from resources.errors import FieldError
+from tenancy import services as tenancy
+from tenancy.models import Application, ApplicationProfile, MerchantProfile, RiskProfile
+from tenancy.roles import Permission
+from tenancy.transactions import transaction
+
+_PERMISSIONS = {"GET": Permission.VIEW_PROFILES, "PUT": Permission.MANAGE_PROFILES}
+
+
+class _ProfileViewSet(ResourceViewSet):
+    permissions: ClassVar = _PERMISSIONS
+    bodies: ClassVar = {"PUT": ProfileUpdate}
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Point the profile to another risk profile of the same application."""
+        del request
+        with transaction(by=self.actor):
+            profile = self.find(pk)
+        body = dict(self.read_body(ProfileUpdate).validated_data)
+        if "risk_profile" in body:
+            body["risk_profile"] = self._risk_profile(body["risk_profile"], profile.application_id)
+        profile = tenancy.update_profile(profile=profile, values=body, by=self.actor, at=self.now())
+        return Response(self.document_of(profile))
+
+    def _risk_profile(self, key: Any, application_id: Any) -> RiskProfile:
+        with transaction(by=self.actor):
+            found = RiskProfile.objects.visible_to(self.actor).filter(pk=key, application_id=application_id).first()
+        if found is None:
+            raise FieldError("risk_profile", "The application has no such risk profile.")
+        return found
+
+
+class ApplicationProfileViewSet(_ProfileViewSet):
+    """Profiles that hold for a whole application."""
+
+    resource = ApplicationProfile
+    document_class = ApplicationProfileDocument
+    filter_class = ApplicationProfileFilter
+    embedded_key = "application_profiles"
+
+
+class OneApplicationProfileViewSet(ApplicationProfileViewSet):
+    """The profile of one application."""
+
+    tag = "applications"
+    permissions: ClassVar = {"GET": Permission.VIEW_PROFILES}
+
+    def retrieve(self, request: Request, application: str) -> Response:  # type: ignore[override]
+        """The application's profile: which risk profile holds."""
+        del request
+        with transaction(by=self.actor):
+            owner = find_visible(Application.objects.visible_to(self.actor).tenants(), application)
+            profile = self.visible().get(application_id=owner.pk)
+            return Response(self.documents([profile])[0])
+
+
+class MerchantProfileViewSet(_ProfileViewSet):
+    """Profiles of merchants; a processor's default one is what its new merchants begin with."""
+
+    resource = MerchantProfile
+    document_class = MerchantProfileDocument
+    filter_class = MerchantProfileFilter
+    embedded_key = "merchant_profiles"
+
+
+class RiskProfileViewSet(ResourceViewSet):
+    """Which failed card checks are let through."""
+
+    resource = RiskProfile
+    document_class = RiskProfileDocument
+    filter_class = RiskProfileFilter
+    embedded_key = "risk_profiles"
+    permissions: ClassVar = _PERMISSIONS
+    bodies: ClassVar = {"PUT": RiskProfileUpdate}
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Say which failed card checks are let through."""
+        del request
+        with transaction(by=self.actor):
+            profile = self.find(pk)
+        body = self.read_body(RiskProfileUpdate)
+        profile = tenancy.update_risk_profile(profile=profile, values=body.validated_data, by=self.actor, at=self.now())
+        return Response(self.document_of(profile))

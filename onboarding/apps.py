@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class OnboardingConfig(AppConfig):
+    name = "onboarding"
+
+    def ready(self) -> None:
+        from onboarding import registrations, schema_extensions  # noqa: F401, PLC0415
+        from onboarding.portal.registrations import register_navigation  # noqa: PLC0415
+
+        registrations.register()
+        register_navigation()

@@ -1,0 +1,93 @@
+"""Filters of the lists of this app, for API and portal."""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Lower
+
+from api.filters import ListFilter, PublicIdFilter, TagFilters, TextFilter, ValueFilter
+from onboarding.models import Identity
+from resources import ids
+from tenancy.models import (
+    ApiUser,
+    Application,
+    ApplicationProfile,
+    MerchantProfile,
+    Processor,
+    RiskProfile,
+)
+
+
+class _FoldedFilter(TextFilter):
+    """Text in any case, held against a column that is in lower case."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{self.field_name: Lower(Value(value))}) if value else qs
+
+
+class IdentityFilter(ListFilter[Identity], TagFilters):
+    """Names and title whole in any case, business and trading name to the letter, e-mail whole or its domain."""
+
+    id = PublicIdFilter(related=Identity, field_name="pk")
+    application_id = PublicIdFilter(related=Application, field_name="application_id")
+    business_name = TextFilter()
+    business_type = ValueFilter(values=Identity.BusinessType.values)
+    doing_business_as = TextFilter()
+    email = TextFilter(method="by_email")
+    first_name = _FoldedFilter(field_name="first_name_folded")
+    last_name = _FoldedFilter(field_name="last_name_folded")
+    title = _FoldedFilter(field_name="title_folded")
+    default_statement_descriptor = TextFilter()
+
+    def by_email(self, queryset: QuerySet[Identity], _name: str, value: str) -> QuerySet[Identity]:
+        address = value.strip().lower()
+        if "@" in address.lstrip("@"):
+            return queryset.filter(email_folded=Lower(Value(address)))
+        return queryset.filter(email_domain=address.lstrip("@"))
+
+
+class IdentitySearch(IdentityFilter):
+    """The portal's filter: the documented ones, and `q` for the beginning of a name, an e-mail address or an id."""
+
+    q = TextFilter(method="by_anything", label="Name, e-mail or id")
+
+    def by_anything(self, queryset: QuerySet[Identity], _name: str, value: str) -> QuerySet[Identity]:
+        text = value.strip()
+        try:
+            return queryset.filter(pk=Identity.parse_id(text))
+        except ids.MalformedId:
+            pass
+        names = ("doing_business_as", "business_name", "first_name", "last_name", "email")
+        return queryset.filter(reduce(or_, (Q(**{f"{name}__istartswith": text}) for name in names)))
+
+
+class ApplicationFilter(ListFilter[Application]):
+    id = PublicIdFilter(related=Application, field_name="pk")
+    name = TextFilter(lookup_expr="iexact")
+
+
+class ProcessorFilter(ListFilter[Processor]):
+    id = PublicIdFilter(related=Processor, field_name="pk")
+
+
+class ApiUserFilter(ListFilter[ApiUser]):
+    id = PublicIdFilter(related=ApiUser, field_name="pk")
+    application_id = PublicIdFilter(related=Application, field_name="application_id")
+
+
+class ProfileFilter(ListFilter[Any]):
+    application_id = PublicIdFilter(related=Application, field_name="application_id")
+
+
+class ApplicationProfileFilter(ProfileFilter):
+    id = PublicIdFilter(related=ApplicationProfile, field_name="pk")
+
+
+class MerchantProfileFilter(ProfileFilter):
+    id = PublicIdFilter(related=MerchantProfile, field_name="pk")
+
+
+class RiskProfileFilter(ProfileFilter):
+    id = PublicIdFilter(related=RiskProfile, field_name="pk")

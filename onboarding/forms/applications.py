@@ -1,0 +1,114 @@
+"""Forms of applications, their processors and log-ins. They ask; the services judge."""
+
+from typing import Any
+
+from django import forms
+
+from tenancy.models import Application, Processor
+from tenancy.roles import Role
+
+
+class ApplicationForm(forms.Form):
+    """A new tenant: its business and the person who owns it. More can be told later, before it is underwritten."""
+
+    business_name = forms.CharField(label="Business name", max_length=120)
+    doing_business_as = forms.CharField(
+        label="Trading name",
+        max_length=60,
+        required=False,
+        help_text="Names the application; the business name otherwise.",
+    )
+    first_name = forms.CharField(label="Owner's first name", max_length=20)
+    last_name = forms.CharField(label="Owner's last name", max_length=20)
+    email = forms.EmailField(label="Owner's e-mail", max_length=100)
+    phone = forms.CharField(label="Owner's phone", max_length=40, required=False)
+
+
+class ApplicationSettingsForm(forms.Form):
+    """Switches and rules of an application."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    enabled = forms.BooleanField(label="API access", required=False, help_text="Off: none of its API users is let in.")
+    processing_enabled = forms.BooleanField(
+        label="Processing", required=False, help_text="Off: none of its merchants can take payments."
+    )
+    settlement_enabled = forms.BooleanField(label="Settlement", required=False, help_text="Off: nothing is paid out.")
+    ready_to_settle_upon = forms.ChoiceField(
+        label="Funds are ready upon",
+        required=False,
+        choices=[("", "Each processor's own rule"), *Application.SettleUpon.choices],
+    )
+    fee_ready_to_settle_upon = forms.ChoiceField(label="Fees are ready upon", choices=Application.SettleUpon.choices)
+    settlement_funding_identifier = forms.ChoiceField(
+        label="Funding identifier",
+        choices=Application.FundingIdentifier.choices,
+        help_text="What names a payout at the bank.",
+    )
+    card_cvv_required = forms.BooleanField(label="Cards need their security code", required=False)
+    card_expiration_date_required = forms.BooleanField(label="Cards need their expiry", required=False)
+
+    SWITCHES = ("enabled", "processing_enabled", "settlement_enabled")
+
+    @classmethod
+    def of(cls, application: Application, data: Any = None) -> "ApplicationSettingsForm":
+        return cls(data, initial={name: getattr(application, name) for name in cls.base_fields})
+
+    def values(self) -> dict[str, Any]:
+        """What was changed here; what was not touched is left as it is."""
+        changed = {name: self.cleaned_data[name] for name in self.changed_data}
+        if "ready_to_settle_upon" in changed:
+            changed["ready_to_settle_upon"] = changed["ready_to_settle_upon"] or None
+        return changed
+
+
+class ProcessorForm(forms.Form):
+    """Enable a processor."""
+
+    type = forms.ChoiceField(label="Processor", choices=Processor.Name.choices)
+    can_debit_bank_account = forms.BooleanField(label="Bank accounts can be debited", required=False)
+
+
+class ProcessorSettingsForm(forms.Form):
+    """How an enabled processor is used."""
+
+    enabled = forms.BooleanField(label="Enabled", required=False)
+    card_sale_submission_method = forms.ChoiceField(
+        label="Card sales are submitted",
+        choices=[("real_time", "One by one, at once"), ("batch", "In batches")],
+        help_text="In batches, a sale stays pending until its batch is submitted.",
+    )
+    can_debit_bank_account = forms.BooleanField(label="Bank accounts can be debited", required=False)
+
+    @classmethod
+    def of(cls, processor: Processor, data: Any = None) -> "ProcessorSettingsForm":
+        settings = processor.application_config
+        names = ("card_sale_submission_method", "can_debit_bank_account")
+        return cls(data, initial={"enabled": processor.enabled, **{name: settings[name] for name in names}})
+
+
+class PlatformUserForm(forms.Form):
+    """A log-in for a program of the platform itself."""
+
+    role = forms.ChoiceField(label="Role", choices=[(role.value, role.label) for role in (Role.ADMIN, Role.PLATFORM)])
+
+
+class PersonForm(forms.Form):
+    """Somebody new who signs in to the portal."""
+
+    name = forms.CharField(label="Name", max_length=100)
+    email = forms.EmailField(label="E-mail", max_length=100)
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
+    application = forms.CharField(
+        label="Application",
+        required=False,
+        max_length=40,
+        help_text="The id (AP…) of a partner's or merchant's application.",
+    )
+    identity = forms.CharField(
+        label="Identity", required=False, max_length=40, help_text="The id (ID…) of a merchant's identity."
+    )
+    password = forms.CharField(
+        label="First password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="12 to 128 characters with letters and digits. Hand it over on another way than the address.",
+    )

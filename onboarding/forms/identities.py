@@ -1,0 +1,258 @@
+"""The underwriting form of the portal. It asks; the rules are those of the API's body (onboarding.serializers)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django import forms
+from rest_framework.exceptions import ValidationError
+
+from api.errors import field_errors
+from onboarding.models import Identity
+from onboarding.serializers.entities import ADDRESS_OF_A_MERCHANT, UNDERWRITING, DayField
+from onboarding.serializers.identities import IdentityInput, IdentityUpdate
+from resources.errors import FieldError
+
+_SECRETS = ("tax_id", "business_tax_id", "dob")
+_AMOUNTS = ("annual_card_volume", "max_transaction_amount")
+_DAYS = ("dob", "incorporation_date")
+_SEPARATOR = "__"  # personal_address__line1 in the form is personal_address.line1 in the body
+
+
+class AmountField(forms.DecimalField):
+    """An amount in dollars and cents. Its cleaned value is minor units."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "decimal"})
+        super().__init__(**{"decimal_places": 2, "max_digits": 23, "min_value": 0, "widget": widget, **options})
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value.replace(",", "").replace("$", "") if isinstance(value, str) else value)
+
+    def clean(self, value: Any) -> int | None:
+        amount: Decimal | None = super().clean(value)
+        return None if amount is None else int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+class _EntityForm(forms.Form):
+    """A form over members of an identity's `entity`. `sections` groups its fields for the page, `needed` marks some."""
+
+    sections: list[tuple[str, str, tuple[str, ...]]]
+    needed: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, identity: Identity | None = None, **options: Any) -> None:
+        self.identity = identity
+        if identity is not None:
+            options["initial"] = _initial(identity, self.base_fields) | options.get("initial", {})
+        super().__init__(*args, **options)
+        self.body: dict[str, Any] = {}
+        for name in self.needed:
+            self.fields[name].required = not (name in _SECRETS and getattr(identity, f"{name}_provided", False))
+        if identity is not None:
+            self._say_what_is_kept(identity)
+
+    def grouped(self) -> Iterator[tuple[str, str, list[forms.BoundField]]]:
+        """The fields by section: heading, one sentence, bound fields."""
+        for heading, text, names in self.sections:
+            yield heading, text, [self[name] for name in names]
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the whole by the API's rules; each refusal goes to its field."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        body_class = IdentityInput if self.identity is None else IdentityUpdate
+        body = body_class(data={"entity": self._entity(cleaned)}, instance=self.identity)
+        try:
+            body.is_valid(raise_exception=True)
+        except ValidationError as error:
+            for refusal in field_errors(error.detail):
+                self._add(refusal)
+        else:
+            self.body = body.validated_data
+        return cleaned
+
+    def _entity(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
+        """The members that were filled in; on an update those that were changed, an emptied one as null."""
+        entity: dict[str, Any] = {}
+        for name, value in cleaned.items():
+            is_empty = value in (None, "")
+            if self.identity is None and is_empty and not isinstance(value, bool):
+                continue
+            if self.identity is not None and (name in _SECRETS and is_empty):
+                continue
+            if self.identity is not None and _SEPARATOR not in name and name not in self.changed_data:
+                continue
+            _put(entity, name.split(_SEPARATOR), None if is_empty else _as_sent(name, value))
+        for name in ("personal_address", "business_address"):
+            address = entity.get(name)
+            if address is not None and not any(address.values()):
+                entity[name] = None
+            if self.identity is not None and name in entity and entity[name] == getattr(self.identity, name):
+                del entity[name]
+        return entity
+
+    def _add(self, refusal: FieldError) -> None:
+        name = refusal.field.removeprefix("entity.").replace(".", _SEPARATOR)
+        if name not in self.fields:  # a whole address is missing: say so at its first line; a day has one control
+            parents = (f"{name}{_SEPARATOR}line1", name.split(_SEPARATOR)[0])
+            name = next((parent for parent in parents if parent in self.fields), "")
+        if name not in self.errors:
+            self.add_error(name or None, str(refusal))
+
+    def _say_what_is_kept(self, identity: Identity) -> None:
+        for name in _SECRETS:
+            if name in self.fields and getattr(identity, f"{name}_provided"):
+                self.fields[name].help_text = "Provided. Leave it empty to keep it."
+
+
+def _text(label: str, *, length: int, hint: str = "", **attributes: str) -> forms.CharField:
+    widget = forms.TextInput(attrs=attributes)
+    return forms.CharField(label=label, required=False, max_length=length, help_text=hint, widget=widget)
+
+
+def _day(label: str, **attributes: str) -> forms.DateField:
+    widget = forms.DateInput(attrs={"type": "date", **attributes}, format="%Y-%m-%d")
+    return forms.DateField(label=label, required=False, widget=widget)
+
+
+def _choice(label: str, choices: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, required=False, choices=[("", "Choose"), *choices])
+
+
+class MerchantIdentityForm(_EntityForm):
+    """The underwriting form of a merchant."""
+
+    business_name = _text("Legal business name", length=120, autocomplete="organization")
+    doing_business_as = _text("Trading name", length=60, hint="What buyers know it by.")
+    business_type = _choice("Business type", Identity.BusinessType.choices)
+    ownership_type = _choice("Ownership", Identity.OwnershipType.choices)
+    business_tax_id = _text(
+        "Business tax id",
+        length=20,
+        hint="Nine digits. Kept encrypted, never shown.",
+        inputmode="numeric",
+        autocomplete="off",
+    )
+    incorporation_date = _day("Founded on")
+    url = _text("Website", length=100, inputmode="url")
+    business_phone = _text("Customer service phone", length=40, type="tel")
+    business_address__line1 = _text("Street", length=35)
+    business_address__line2 = _text("Apartment, suite", length=35)
+    business_address__city = _text("City", length=20)
+    business_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    business_address__postal_code = _text("Postal code", length=10)
+    business_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+    first_name = _text("First name", length=20, autocomplete="off")
+    last_name = _text("Last name", length=20, autocomplete="off")
+    title = _text("Title", length=60, hint="For example CEO.")
+    principal_percentage_ownership = forms.IntegerField(
+        label="Share owned",
+        required=False,
+        min_value=0,
+        max_value=100,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    dob = _day("Date of birth", autocomplete="off")
+    tax_id = _text(
+        "Personal tax id",
+        length=20,
+        hint="Nine digits. Kept encrypted, never shown.",
+        inputmode="numeric",
+        autocomplete="off",
+    )
+    email = _text("E-mail", length=100, type="email", autocomplete="off")
+    phone = _text("Phone", length=40, type="tel", autocomplete="off")
+    personal_address__line1 = _text("Street", length=35)
+    personal_address__line2 = _text("Apartment, suite", length=35)
+    personal_address__city = _text("City", length=20)
+    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    personal_address__postal_code = _text("Postal code", length=10)
+    personal_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+    default_statement_descriptor = _text(
+        "Statement descriptor", length=20, hint="What buyers read on their card statement."
+    )
+    mcc = _text("Merchant category code", length=4, hint="Four digits.", inputmode="numeric")
+    tax_authority = _text("Tax authority", length=100, hint="Only for tax payments (code 9311).")
+    annual_card_volume = AmountField(label="Card sales a year", required=False)
+    max_transaction_amount = AmountField(label="Largest transaction", required=False)
+    has_accepted_credit_cards_previously = forms.BooleanField(label="Has taken card payments before", required=False)
+
+    sections = [
+        ("Business", "The legal entity that will be underwritten.", (
+            "business_name", "doing_business_as", "business_type", "ownership_type", "business_tax_id",
+            "incorporation_date", "url", "business_phone",
+        )),
+        ("Business address", "Where the entity is at home.", (
+            "business_address__line1", "business_address__line2", "business_address__city", "business_address__region",
+            "business_address__postal_code", "business_address__country",
+        )),
+        ("Principal", "The person who owns or runs it.", (
+            "first_name", "last_name", "title", "principal_percentage_ownership", "dob", "tax_id", "email", "phone",
+        )),
+        ("Principal's home address", "Used to verify the person.", (
+            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
+            "personal_address__postal_code", "personal_address__country",
+        )),
+        ("Processing", "What it will sell, and how much.", (
+            "default_statement_descriptor", "mcc", "tax_authority", "annual_card_volume", "max_transaction_amount",
+            "has_accepted_credit_cards_previously",
+        )),
+    ]  # fmt: skip
+
+    needed = tuple(
+        name
+        for member in UNDERWRITING
+        for name in (
+            [f"{member}{_SEPARATOR}{part}" for part in ADDRESS_OF_A_MERCHANT]
+            if member.endswith("_address")
+            else [member]
+        )
+    )
+
+
+class BuyerIdentityForm(_EntityForm):
+    """Somebody who pays. Every field is optional."""
+
+    first_name = _text("First name", length=20, autocomplete="off")
+    last_name = _text("Last name", length=20, autocomplete="off")
+    email = _text("E-mail", length=100, type="email", autocomplete="off")
+    phone = _text("Phone", length=40, type="tel", autocomplete="off")
+    personal_address__line1 = _text("Street", length=35)
+    personal_address__line2 = _text("Apartment, suite", length=35)
+    personal_address__city = _text("City", length=20)
+    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    personal_address__postal_code = _text("Postal code", length=10)
+    personal_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+
+    sections = [
+        ("Person", "Whom a payment is from, or to.", ("first_name", "last_name", "email", "phone")),
+        ("Address", "Helps to check a card against fraud.", (
+            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
+            "personal_address__postal_code", "personal_address__country",
+        )),
+    ]  # fmt: skip
+
+
+def _put(entity: dict[str, Any], path: list[str], value: Any) -> None:
+    for step in path[:-1]:
+        entity = entity.setdefault(step, {})
+    entity[path[-1]] = value
+
+
+def _as_sent(name: str, value: Any) -> Any:
+    return DayField().to_representation(value) if name in _DAYS and isinstance(value, date) else value
+
+
+def _initial(identity: Identity, names: Mapping[str, forms.Field]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in names:
+        if name in _SECRETS:
+            continue
+        member, _, part = name.partition(_SEPARATOR)
+        value = getattr(identity, member)
+        if part:
+            value = (value or {}).get(part)
+        elif name in _AMOUNTS:
+            value = Decimal(value) / 100
+        values[name] = value
+    return values

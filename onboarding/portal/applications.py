@@ -1,0 +1,245 @@
+"""Pages of applications: list, one application by tabs, a new one, its settings."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+
+from api.errors import field_errors
+from onboarding import services
+from onboarding.filters import ApplicationFilter
+from onboarding.forms.applications import ApplicationForm, ApplicationSettingsForm
+from onboarding.models import Identity
+from onboarding.portal.facts import application_facts, risk_facts
+from onboarding.portal.identities import IdentityList, kind_badge
+from onboarding.serializers.applications import ApplicationDocument
+from onboarding.serializers.identities import IdentityInput
+from portal.templatetags.portal import badge, moment
+from portal.timeline import timeline_of
+from portal.views import ListPage, Page, find
+from tenancy import services as tenancy
+from tenancy.actors import Actor
+from tenancy.models import Application, ApplicationProfile
+from tenancy.roles import Permission, Role
+from tenancy.transactions import transaction
+
+
+class ApplicationPage(Page):
+    """The base of pages about one application: who it is, its tabs, its place."""
+
+    permission = Permission.VIEW_PROCESSORS
+    section = "applications"
+    tab: ClassVar[str]
+
+    def application(self, public_id: str) -> Application:
+        """Call it in a transaction. Raises NotVisible."""
+        return find_application(self.actor, public_id)
+
+    def frame(self, application: Application, *here: str) -> dict[str, Any]:
+        return application_frame(self.actor, application, self.tab, *here)
+
+
+class ApplicationList(ListPage):
+    """All tenants that one may see."""
+
+    permission = Permission.VIEW_PROCESSORS
+    section = "applications"
+    template_name = "onboarding/application_list.html"
+    filter_class = ApplicationFilter
+    search_field = "name"
+    noun = ("application", "applications")
+    columns: ClassVar = [
+        {"label": "Name"},
+        {"label": "Processing"},
+        {"label": "Settlement"},
+        {"label": "API access"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[Application]:
+        return Application.objects.visible_to(self.actor).tenants()
+
+    def row(self, resource: Application) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:application", args=[resource.public_id]),
+            "cells": [
+                resource.name,
+                badge(resource.processing_enabled),
+                badge(resource.settlement_enabled),
+                badge(resource.enabled),
+                moment(resource.created_at),
+            ],
+        }
+
+    def context(self) -> dict[str, Any]:
+        return {"may_create": self.actor.may(Permission.MANAGE_APPLICATIONS)}
+
+
+class ApplicationOverview(ApplicationPage):
+    """Settings, owner, risk profile, history and document of an application."""
+
+    tab = "OVERVIEW"
+    template_name = "onboarding/application_detail.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            application = self.application(pk)
+            owner = Identity.objects.visible_to(self.actor).filter(pk__in=[application.owner_id]).first()
+            profile = ApplicationProfile.objects.visible_to(self.actor).select_related("risk_profile")
+            risk_profile = profile.get(application=application).risk_profile
+            document = ApplicationDocument(context={"request": request}).to_representation(application)
+            timeline = timeline_of(application, by=self.actor)
+        return self.show(
+            {
+                **self.frame(application),
+                "facts": application_facts(application),
+                "owner": owner,
+                "risk_facts": risk_facts(risk_profile),
+                "risk_profile": risk_profile,
+                "timeline": timeline,
+                "document": document,
+                "may_manage": self.actor.may(Permission.MANAGE_APPLICATIONS),
+            }
+        )
+
+
+class ApplicationIdentities(IdentityList):
+    """The IDENTITIES tab."""
+
+    section = "applications"
+    template_name = "onboarding/application_identities.html"
+    columns: ClassVar = [
+        {"label": "Name"},
+        {"label": "Kind"},
+        {"label": "E-mail"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[Identity]:
+        self.tenant = find_application(self.actor, self.kwargs["pk"])
+        return Identity.objects.visible_to(self.actor).filter(application=self.tenant)
+
+    def row(self, resource: Identity) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:identity", args=[resource.public_id]),
+            "cells": [resource.display_name, kind_badge(resource), resource.email, moment(resource.created_at)],
+        }
+
+    def context(self) -> dict[str, Any]:
+        frame = application_frame(self.actor, self.tenant, "IDENTITIES", "Identities")
+        return {**frame, "may_create": self.actor.may(Permission.MANAGE_IDENTITIES)}
+
+
+class CreateApplication(Page):
+    """A new tenant with its owner's API key, which is shown once."""
+
+    permission = Permission.MANAGE_APPLICATIONS
+    section = "applications"
+    template_name = "onboarding/application_form.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        del request
+        return self._show(ApplicationForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = ApplicationForm(request.POST)
+        entity = self._entity(form) if form.is_valid() else None
+        if entity is None:
+            return self._show(form)
+        now = timezone.now()
+        owner, secret = tenancy.create_api_user(role=Role.PARTNER, by=self.actor, at=now)
+        application = services.create_application(owner_user_id=owner.pk, entity=entity, by=self.actor, at=now)
+        return self.show(
+            {
+                "user": owner,
+                "secret": secret.reveal(),
+                "heading": f"{application.name} was created",
+                "done_url": reverse("onboarding:application", args=[application.public_id]),
+                "done_label": f"Go to {application.name}",
+                "breadcrumbs": [("Applications", reverse("onboarding:applications")), (application.name, "")],
+            },
+            template="onboarding/api_user_created.html",
+        )
+
+    def _entity(self, form: ApplicationForm) -> Mapping[str, Any] | None:
+        told = {name: value for name, value in form.cleaned_data.items() if value}
+        body = IdentityInput(data={"entity": told})
+        try:
+            body.is_valid(raise_exception=True)
+        except ValidationError as error:
+            for refusal in field_errors(error.detail):
+                form.add_error(refusal.field.removeprefix("entity."), str(refusal))
+            return None
+        entity: Mapping[str, Any] = body.validated_data["entity"]
+        return entity
+
+    def _show(self, form: ApplicationForm) -> HttpResponse:
+        breadcrumbs = [("Applications", reverse("onboarding:applications")), ("New", "")]
+        return self.show({"form": form, "breadcrumbs": breadcrumbs})
+
+
+class EditApplication(ApplicationPage):
+    """Switch processing, settlement and API access; say what a card must bring."""
+
+    permission = Permission.MANAGE_APPLICATIONS
+    tab = "OVERVIEW"
+    template_name = "onboarding/application_settings.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        with transaction(by=self.actor):
+            application = self.application(pk)
+        return self._show(application, ApplicationSettingsForm.of(application))
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            application = self.application(pk)
+        form = ApplicationSettingsForm.of(application, request.POST)
+        if not form.is_valid():
+            return self._show(application, form)
+        tenancy.update_application(application=application, values=form.values(), by=self.actor, at=timezone.now())
+        messages.success(request, "The settings were saved.")
+        return HttpResponseRedirect(reverse("onboarding:application", args=[application.public_id]))
+
+    def _show(self, application: Application, form: ApplicationSettingsForm) -> HttpResponse:
+        return self.show(
+            {
+                **self.frame(application, "Settings"),
+                "form": form,
+                "switches": [form[name] for name in form.SWITCHES],
+                "rules": [field for field in form if field.name not in form.SWITCHES],
+                "cancel_url": reverse("onboarding:application", args=[application.public_id]),
+            },
+        )
+
+
+def find_application(actor: Actor, public_id: str) -> Application:
+    """A tenant within what the actor may see; call it in a transaction. Raises NotVisible."""
+    found: Application = find(Application.objects.visible_to(actor).tenants(), public_id)
+    return found
+
+
+def application_frame(actor: Actor, application: Application, current: str, *here: str) -> dict[str, Any]:
+    """Heading, tabs and breadcrumbs of a page about an application."""
+    page = reverse("onboarding:application", args=[application.public_id])
+    tabs = [
+        ("OVERVIEW", "onboarding:application", Permission.VIEW_PROCESSORS),
+        ("IDENTITIES", "onboarding:application-identities", Permission.VIEW_IDENTITIES),
+        ("PROCESSORS", "onboarding:application-processors", Permission.VIEW_PROCESSORS),
+        ("API KEYS", "onboarding:application-users", Permission.VIEW_API_USERS),
+    ]
+    breadcrumbs = [("Applications", reverse("onboarding:applications")), (application.name, page if here else "")]
+    return {
+        "application": application,
+        "tabs": [
+            {"label": label, "url": reverse(name, args=[application.public_id]), "is_current": label == current}
+            for label, name, permission in tabs
+            if actor.may(permission)
+        ],
+        "breadcrumbs": [*breadcrumbs, *((label, "") for label in here)],
+    }

@@ -1,0 +1,204 @@
+"""Pages of identities: list, one identity, and the underwriting form (WF-1)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import services
+from onboarding.filters import IdentitySearch
+from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm
+from onboarding.models import Identity
+from onboarding.portal.facts import identity_facts
+from onboarding.serializers.identities import IdentityDocument
+from portal.templatetags.portal import badge, moment
+from portal.timeline import timeline_of
+from portal.views import ListPage, Page, find
+from resources.errors import DomainError
+from tenancy.models import Application
+from tenancy.roles import Permission
+from tenancy.transactions import transaction
+
+
+class IdentityList(ListPage):
+    """Everybody known: merchants and buyers."""
+
+    permission = Permission.VIEW_IDENTITIES
+    section = "identities"
+    template_name = "onboarding/identity_list.html"
+    filter_class = IdentitySearch
+    search_field = "q"
+    noun = ("identity", "identities")
+    columns: ClassVar = [
+        {"label": "Name"},
+        {"label": "Kind"},
+        {"label": "E-mail"},
+        {"label": "Application", "css": "shrink"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[Identity]:
+        return Identity.objects.visible_to(self.actor).select_related("application")
+
+    def row(self, resource: Identity) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:identity", args=[resource.public_id]),
+            "cells": [
+                resource.display_name,
+                kind_badge(resource),
+                resource.email,
+                resource.application.name,
+                moment(resource.created_at),
+            ],
+        }
+
+
+class IdentityPage(Page):
+    """One identity: its facts, its history, its document."""
+
+    permission = Permission.VIEW_IDENTITIES
+    section = "identities"
+    template_name = "onboarding/identity_detail.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            identity = find(Identity.objects.visible_to(self.actor).select_related("application"), pk)
+            services.attach_birth_dates([identity])
+            document = IdentityDocument(context={"request": request}).to_representation(identity)
+            timeline = timeline_of(identity, by=self.actor)
+        if document["entity"]["dob"] is not None:
+            document["entity"]["dob"] = "provided"
+        return self.show(
+            {
+                "identity": identity,
+                "badge": kind_badge(identity),
+                "facts": identity_facts(identity),
+                "timeline": timeline,
+                "document": document,
+                "may_edit": self.actor.may(Permission.MANAGE_IDENTITIES),
+                "may_open_application": self.actor.may(Permission.VIEW_PROCESSORS),
+                "breadcrumbs": [("Identities", reverse("onboarding:identities")), (identity.display_name, "")],
+            }
+        )
+
+
+class CreateIdentity(Page):
+    """The underwriting form, or the short one for a buyer with `?kind=buyer`."""
+
+    permission = Permission.MANAGE_IDENTITIES
+    section = "applications"
+    template_name = "onboarding/identity_form.html"
+
+    def get(self, request: HttpRequest, application: str) -> HttpResponse:
+        tenant = self._application(application)
+        return self._show(tenant, self._form_class(request)(initial=_AT_HOME))
+
+    def post(self, request: HttpRequest, application: str) -> HttpResponse:
+        tenant = self._application(application)
+        form = self._form_class(request)(request.POST)
+        if not form.is_valid():
+            return self._show(tenant, form)
+        identity = services.create_identity(
+            application_id=tenant.pk, entity=form.body["entity"], by=self.actor, at=timezone.now()
+        )
+        messages.success(request, f"{identity.display_name} was created.")
+        return HttpResponseRedirect(reverse("onboarding:identity", args=[identity.public_id]))
+
+    def _application(self, public_id: str) -> Application:
+        with transaction(by=self.actor):
+            found: Application = find(Application.objects.visible_to(self.actor).tenants(), public_id)
+            return found
+
+    @staticmethod
+    def _form_class(request: HttpRequest) -> type[MerchantIdentityForm | BuyerIdentityForm]:
+        return BuyerIdentityForm if request.GET.get("kind") == "buyer" else MerchantIdentityForm
+
+    def _show(self, tenant: Application, form: Any) -> HttpResponse:
+        page = reverse("onboarding:application-identities", args=[tenant.public_id])
+        is_buyer = isinstance(form, BuyerIdentityForm)
+        return self.show(
+            {
+                "form": form,
+                "heading": "New buyer" if is_buyer else "New merchant",
+                "lead": f"Belongs to {tenant.name}.",
+                "is_buyer": is_buyer,
+                "is_new": True,
+                "cancel_url": page,
+                "breadcrumbs": [
+                    ("Applications", reverse("onboarding:applications")),
+                    (tenant.name, reverse("onboarding:application", args=[tenant.public_id])),
+                    ("Identities", page),
+                    ("New", ""),
+                ],
+            },
+        )
+
+
+class EditIdentity(Page):
+    """Change an identity. What somebody else changed meanwhile is not overwritten."""
+
+    permission = Permission.MANAGE_IDENTITIES
+    section = "identities"
+    template_name = "onboarding/identity_form.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        identity = self._identity(pk)
+        return self._show(identity, self._form_class(identity)(identity=identity))
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        identity = self._identity(pk)
+        form = self._form_class(identity)(request.POST, identity=identity)
+        if form.is_valid():
+            try:
+                services.update_identity(
+                    identity=identity,
+                    entity=form.body.get("entity", {}),
+                    unchanged_since=request.POST.get("version", ""),
+                    by=self.actor,
+                    at=timezone.now(),
+                )
+            except DomainError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, "The changes were saved. They do not reach the processor by themselves.")
+                return HttpResponseRedirect(reverse("onboarding:identity", args=[identity.public_id]))
+        return self._show(identity, form)
+
+    def _identity(self, pk: str) -> Identity:
+        with transaction(by=self.actor):
+            found: Identity = find(Identity.objects.visible_to(self.actor), pk)
+            return found
+
+    @staticmethod
+    def _form_class(identity: Identity) -> type[MerchantIdentityForm | BuyerIdentityForm]:
+        return MerchantIdentityForm if identity.is_merchant else BuyerIdentityForm
+
+    def _show(self, identity: Identity, form: Any) -> HttpResponse:
+        page = reverse("onboarding:identity", args=[identity.public_id])
+        return self.show(
+            {
+                "form": form,
+                "heading": f"Edit {identity.display_name}",
+                "lead": "Leave what should stay as it is.",
+                "version": self.request.POST.get("version") or identity.updated_at.isoformat(),
+                "cancel_url": page,
+                "breadcrumbs": [
+                    ("Identities", reverse("onboarding:identities")),
+                    (identity.display_name, page),
+                    ("Edit", ""),
+                ],
+            },
+        )
+
+
+_AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
+
+
+def kind_badge(identity: Identity) -> str:
+    """Merchant or buyer, as a badge."""
+    return badge("MERCHANT" if identity.is_merchant else "BUYER", "info" if identity.is_merchant else "neutral")

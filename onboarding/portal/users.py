@@ -1,0 +1,203 @@
+"""Pages of API keys: those of one application, and all of them under SYSTEM."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.filters import ApiUserFilter
+from onboarding.forms.applications import PlatformUserForm
+from onboarding.portal.applications import ApplicationPage, application_frame, find_application
+from portal.templatetags.portal import badge, id_chip, moment
+from portal.timeline import timeline_of
+from portal.views import ListPage, Page, find
+from tenancy import services as tenancy
+from tenancy.models import ApiUser
+from tenancy.roles import Permission, Role
+from tenancy.transactions import transaction
+
+
+class ApiUserList(ListPage):
+    """Every API key that one may see."""
+
+    permission = Permission.VIEW_API_USERS
+    section = "api-users"
+    template_name = "onboarding/api_user_list.html"
+    filter_class = ApiUserFilter
+    noun = ("API key", "API keys")
+    columns: ClassVar = [
+        {"label": "User id"},
+        {"label": "Role"},
+        {"label": "Application"},
+        {"label": "State"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[ApiUser]:
+        return ApiUser.objects.visible_to(self.actor).select_related("application")
+
+    def row(self, resource: ApiUser) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:api-user", args=[resource.public_id]),
+            "cells": [
+                resource.public_id,
+                Role(resource.role).label,
+                resource.application.name if resource.application else None,
+                badge(resource.enabled),
+                moment(resource.created_at),
+            ],
+        }
+
+    def context(self) -> dict[str, Any]:
+        return {"may_create": self.actor.may(Permission.CREATE_PLATFORM_USERS)}
+
+
+class ApplicationUsers(ApiUserList):
+    """The API KEYS tab of an application."""
+
+    section = "applications"
+    template_name = "onboarding/application_users.html"
+    columns: ClassVar = [
+        {"label": "User id"},
+        {"label": "Role"},
+        {"label": "State"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[ApiUser]:
+        self.tenant = find_application(self.actor, self.kwargs["pk"])
+        return ApiUser.objects.visible_to(self.actor).filter(application=self.tenant)
+
+    def row(self, resource: ApiUser) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:api-user", args=[resource.public_id]),
+            "cells": [
+                resource.public_id,
+                Role(resource.role).label,
+                badge(resource.enabled),
+                moment(resource.created_at),
+            ],
+        }
+
+    def context(self) -> dict[str, Any]:
+        frame = application_frame(self.actor, self.tenant, "API KEYS", "API keys")
+        return {**frame, "may_create": self.actor.may(Permission.CREATE_API_USERS)}
+
+
+class CreateApplicationUser(ApplicationPage):
+    """One more key for an application, shown once."""
+
+    permission = Permission.CREATE_API_USERS
+    tab = "API KEYS"
+    template_name = "onboarding/api_user_created.html"
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        with transaction(by=self.actor):
+            application = self.application(pk)
+        user, secret = tenancy.create_api_user(
+            role=Role.PARTNER,
+            application=application,
+            identity_id=application.owner_id,
+            by=self.actor,
+            at=timezone.now(),
+        )
+        return self.show(
+            {
+                **self.frame(application, "New API key"),
+                "user": user,
+                "secret": secret.reveal(),
+                "heading": "The API key is ready",
+                "done_url": reverse("onboarding:application-users", args=[application.public_id]),
+                "done_label": "I have copied it",
+            }
+        )
+
+
+class CreatePlatformUser(Page):
+    """A key for a program of the platform itself, shown once."""
+
+    permission = Permission.CREATE_PLATFORM_USERS
+    section = "api-users"
+    template_name = "onboarding/platform_user_form.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        del request
+        return self._show(PlatformUserForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = PlatformUserForm(request.POST)
+        if not form.is_valid():
+            return self._show(form)
+        role = Role(form.cleaned_data["role"])
+        user, secret = tenancy.create_api_user(role=role, by=self.actor, at=timezone.now())
+        return self.show(
+            {
+                "user": user,
+                "secret": secret.reveal(),
+                "heading": "The API key is ready",
+                "done_url": reverse("onboarding:api-users"),
+                "done_label": "I have copied it",
+                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")],
+            },
+            template="onboarding/api_user_created.html",
+        )
+
+    def _show(self, form: PlatformUserForm) -> HttpResponse:
+        return self.show({"form": form, "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")]})
+
+
+class ApiUserPage(Page):
+    """One API key: whose it is, its history, and the switch."""
+
+    permission = Permission.VIEW_API_USERS
+    section = "api-users"
+    template_name = "onboarding/api_user_detail.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        with transaction(by=self.actor):
+            user = self._find(pk)
+            timeline = timeline_of(user, by=self.actor)
+        return self.show(
+            {
+                "user": user,
+                "facts": [
+                    ("User id", id_chip(user.public_id)),
+                    ("Role", Role(user.role).label),
+                    ("Application", user.application.name if user.application else None),
+                    ("State", badge(user.enabled)),
+                    ("Created", moment(user.created_at)),
+                ],
+                "timeline": timeline,
+                "may_manage": self._may_manage(user),
+                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), (user.public_id, "")],
+            }
+        )
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Switch the key on or off."""
+        with transaction(by=self.actor):
+            user = self._find(pk)
+        enabled = request.POST.get("enabled") == "true"
+        try:
+            tenancy.update_api_user(user=user, values={"enabled": enabled}, by=self.actor, at=timezone.now())
+        except tenancy.CannotDisableItself as error:
+            messages.error(request, str(error))
+        else:
+            done = "is let in again" if enabled else "is no longer let in, from the next request on"
+            messages.success(request, f"{user.public_id} {done}.")
+        return HttpResponseRedirect(request.path)
+
+    def _find(self, pk: str) -> ApiUser:
+        found: ApiUser = find(ApiUser.objects.visible_to(self.actor).select_related("application"), pk)
+        return found
+
+    def _may_manage(self, user: ApiUser) -> bool:
+        if user.role in Role.of_the_platform() and not self.actor.may(Permission.CREATE_PLATFORM_USERS):
+            return False
+        return self.actor.may(Permission.MANAGE_API_USERS)

@@ -1,0 +1,211 @@
+"""The `entity` of an identity as a caller sends it: the underwriting form of the documents, and its rules."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import phonenumbers
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import EmailValidator, URLValidator
+from rest_framework import serializers
+
+from api.inputs import Choice, Flag, InputSerializer, ParsedText, Text, WholeNumber
+from onboarding.models import Identity
+from vault.secret import Secret
+
+TAX_PAYMENTS_MCC = "9311"
+UNDERWRITING = (
+    "business_name", "doing_business_as", "business_type", "business_tax_id", "url", "business_phone",
+    "incorporation_date", "business_address", "ownership_type", "first_name", "last_name", "title",
+    "principal_percentage_ownership", "tax_id", "dob", "phone", "email", "personal_address", "annual_card_volume",
+    "default_statement_descriptor", "max_transaction_amount", "mcc",
+)  # fmt: skip
+"""What a merchant's identity needs; a buyer's needs nothing of it."""
+
+SEALED = ("tax_id", "business_tax_id", "dob")
+"""What goes into the vault."""
+
+_POSTAL_CODES = {
+    "USA": re.compile(r"\d{5}(-?\d{4})?"),
+    "CAN": re.compile(r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"),
+}
+ADDRESS_OF_A_MERCHANT = ("line1", "city", "region", "postal_code", "country")
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone number as it was sent, for our answers, and in E.164, for adapters."""
+
+    text: str
+    e164: str
+
+
+class PhoneField(ParsedText):
+    """A possible phone number, in the country of the United States where it names none."""
+
+    def parse(self, text: str) -> Phone:
+        try:
+            number = phonenumbers.parse(text, "US")
+        except phonenumbers.NumberParseException as error:
+            raise serializers.ValidationError("Must be a phone number") from error
+        if not phonenumbers.is_possible_number(number):
+            raise serializers.ValidationError("Must be a possible phone number")
+        return Phone(text, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+class TaxIdField(ParsedText):
+    """Nine digits; dashes as people write them are left out. A Secret from here on."""
+
+    def parse(self, text: str) -> Secret:
+        digits = text.replace("-", "")
+        if not re.fullmatch(r"[0-9]{9}", digits):
+            raise serializers.ValidationError("Must be nine digits")
+        return Secret(digits)
+
+
+class EmailText(ParsedText):
+    def parse(self, text: str) -> str:
+        return _validated(EmailValidator("Must be an e-mail address"), text, text)
+
+
+class UrlText(ParsedText):
+    """A public address; `www.BobsBurgers.com` does without a scheme."""
+
+    def parse(self, text: str) -> str:
+        whole = text if "://" in text else f"https://{text}"
+        return _validated(URLValidator(["http", "https"], message="Must be a web address"), whole, text)
+
+
+class DayField(serializers.Field):  # type: ignore[type-arg]
+    """A day as `{"day": 27, "month": 6, "year": 1978}`; not in the future."""
+
+    def to_internal_value(self, data: Any) -> date:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError("Must be an object with day, month and year")
+        parts, errors = {}, {}
+        for name, lowest, highest in (("day", 1, 31), ("month", 1, 12), ("year", 1800, 2200)):
+            try:
+                parts[name] = WholeNumber(min_value=lowest, max_value=highest).run_validation(data.get(name))
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        try:
+            day = date(**parts)
+        except ValueError as error:
+            raise serializers.ValidationError("There is no such day") from error
+        if day > date.today():  # noqa: DTZ011 - a day of somebody's life, in their own calendar
+            raise serializers.ValidationError("Must not lie in the future")
+        return day
+
+    def to_representation(self, value: date) -> dict[str, int]:
+        return {"day": value.day, "month": value.month, "year": value.year}
+
+
+class AddressField(InputSerializer):
+    """An address. Which members are needed depends on whose it is."""
+
+    line1 = Text(max_length=35, required=False, allow_null=True)
+    line2 = Text(max_length=35, required=False, allow_null=True, allow_blank=True)
+    city = Text(max_length=20, required=False, allow_null=True)
+    region = Text(max_length=20, required=False, allow_null=True)
+    postal_code = Text(max_length=10, required=False, allow_null=True)
+    country = Text(max_length=3, required=False, allow_null=True)
+
+    def validate_country(self, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{3}", value):
+            raise serializers.ValidationError("Must be a three-letter country code")
+        return value.upper() if value else None
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        country = attrs.get("country") or "USA"
+        region, code = attrs.get("region"), attrs.get("postal_code")
+        errors = {}
+        if region and country in _POSTAL_CODES and not re.fullmatch(r"[A-Za-z]{2}", region):
+            errors["region"] = ["Must be a two-letter state or province code"]
+        if code and country in _POSTAL_CODES and not _POSTAL_CODES[country].fullmatch(code):
+            errors["postal_code"] = [f"Must be a postal code of {country}"]
+        if errors:
+            raise serializers.ValidationError(errors)
+        told = {str(name): attrs.get(str(name)) or None for name in self.fields}
+        if told["region"] and country in _POSTAL_CODES:
+            told["region"] = told["region"].upper()
+        return told
+
+
+class EntityInput(InputSerializer):
+    """Every member of the form, each with its own rule. What a merchant needs is judged by `missing_members`."""
+
+    title = Text(max_length=60, required=False, allow_null=True)
+    first_name = Text(max_length=20, required=False, allow_null=True)
+    last_name = Text(max_length=20, required=False, allow_null=True)
+    email = EmailText(max_length=100, required=False, allow_null=True)
+    business_name = Text(max_length=120, required=False, allow_null=True)
+    business_type = Choice(choices=Identity.BusinessType.values, required=False, allow_null=True)
+    doing_business_as = Text(max_length=60, required=False, allow_null=True)
+    phone = PhoneField(max_length=40, required=False, allow_null=True)
+    business_phone = PhoneField(max_length=40, required=False, allow_null=True)
+    personal_address = AddressField(required=False, allow_null=True)
+    business_address = AddressField(required=False, allow_null=True)
+    mcc = Text(required=False, allow_null=True)
+    dob = DayField(required=False, allow_null=True)
+    max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False)
+    ach_max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False)
+    amex_mid = WholeNumber(min_value=10**9, max_value=10**11 - 1, required=False, allow_null=True)
+    discover_mid = WholeNumber(min_value=0, max_value=10**18 - 1, required=False, allow_null=True)
+    url = UrlText(max_length=100, required=False, allow_null=True)
+    annual_card_volume = WholeNumber(min_value=0, max_value=10**23 - 1, required=False)
+    has_accepted_credit_cards_previously = Flag(required=False)
+    incorporation_date = DayField(required=False, allow_null=True)
+    principal_percentage_ownership = WholeNumber(min_value=0, max_value=100, required=False, allow_null=True)
+    short_business_name = Text(max_length=60, required=False, allow_null=True)
+    ownership_type = Choice(choices=Identity.OwnershipType.values, required=False, allow_null=True)
+    tax_authority = Text(max_length=100, required=False, allow_null=True)
+    default_statement_descriptor = Text(max_length=20, required=False, allow_null=True)
+    tax_id = TaxIdField(required=False, allow_null=True, write_only=True)
+    business_tax_id = TaxIdField(required=False, allow_null=True, write_only=True)
+
+    def validate_mcc(self, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9]{4}", value):
+            raise serializers.ValidationError("Must be four digits")
+        return value
+
+
+def missing_members(told: Mapping[str, Any], present: Identity | None = None) -> dict[str, Any]:
+    """What a merchant's identity would lack with these members: errors by name, empty for a buyer's.
+
+    `present` is the identity that is updated: what it has need not be sent again, but must not be taken away.
+    """
+
+    def value_of(name: str) -> Any:
+        if name in told:
+            return told[name]
+        if name in SEALED:
+            return getattr(present, f"{name}_provided", False) or None
+        return getattr(present, name, None)
+
+    if value_of("business_type") is None:
+        return {}
+    errors: dict[str, Any] = {
+        name: ["This member is required for a merchant's identity"]
+        for name in UNDERWRITING
+        if value_of(name) is None and (present is None or name in told or "business_type" in told)
+    }
+    if value_of("mcc") == TAX_PAYMENTS_MCC and not value_of("tax_authority"):
+        errors["tax_authority"] = [f"This member is required with MCC {TAX_PAYMENTS_MCC}"]
+    for name in ("personal_address", "business_address"):
+        if isinstance(address := told.get(name), Mapping):
+            lacking = {part: ["This member is required"] for part in ADDRESS_OF_A_MERCHANT if not address.get(part)}
+            if lacking:
+                errors[name] = lacking
+    return errors
+
+
+def _validated(validator: Any, value: str, result: str) -> str:
+    try:
+        validator(value)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError(error.messages) from error
+    return result
