@@ -1,0 +1,130 @@
+"""Every setting of an installation, in one table, read from the environment.
+
+A variable that is missing or malformed stops the start with its name. `docs/settings.md` is made from this table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from vault.keys import KeyRing, parse_key
+
+_REQUIRED = object()
+_env = environ.Env()
+
+
+def _flag(text: str) -> bool:
+    known = {"true": True, "false": False}
+    if text.strip().lower() not in known:
+        raise ValueError("write true or false")
+    return known[text.strip().lower()]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _long_text(text: str) -> str:
+    if len(text) < 50:
+        raise ValueError("at least 50 random characters are needed")
+    return text
+
+
+def _at_least_one(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError("1 or more is needed")
+    return int(text)
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)} is needed")
+        return text
+
+    return read
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or text.endswith("/"):
+        raise ValueError("http(s)://host[:port] without a slash at the end is needed")
+    return text
+
+
+def _postgresql(text: str) -> dict[str, Any]:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("a postgresql:// address is needed")
+    return dict(_env.db_url_config(text))
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    read: Callable[[str], Any]
+    meaning: str
+    default: object = _REQUIRED
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is _REQUIRED
+
+
+TABLE = [
+    Variable("ENVIRONMENT", _choice("sandbox", "live"), "What this installation is; shown on every page. A live one refuses test processors."),
+    Variable("SECRET_KEY", _long_text, "Signs sessions and forms; 50 random characters or more."),
+    Variable("API_KEY_PEPPER", _long_text, "Keys the hashes of API secrets; 50 random characters or more. Changing it ends every API key."),
+    Variable("VAULT_KEYS", KeyRing.parse, "`<id>:<base64 of 32 bytes>`, several with commas; the first one seals, all of them open."),
+    Variable("VAULT_INDEX_KEY", parse_key, "Base64 of 32 bytes; keys the hashes by which sealed values are looked up."),
+    Variable("DATABASE_URL", _postgresql, "PostgreSQL as the app role, which owns nothing: web and workers."),
+    Variable("DATABASE_OWNER_URL", _postgresql, "PostgreSQL as the owner: only for `manage.py migrate`; not for web and workers.", None),
+    Variable("CELERY_BROKER_URL", str, "RabbitMQ, Redis or Valkey. It only carries wake-ups; the work itself is in the database."),
+    Variable("CACHE_URL", str, "Redis or Valkey for limits on guessing; `unix://<path>?db=1` for a socket."),
+    Variable("ALLOWED_HOSTS", _names, "Host names that are answered, exactly, with commas."),
+    Variable("PUBLIC_URL", _address, "The address under which this installation is known; for links made outside a request."),
+    Variable("DEBUG", _flag, "Django's debug pages. Never on a reachable host; a live installation refuses it.", default=False),
+    Variable("PORTAL_OVER_HTTP", _flag, "Allows the portal over plain http, for loopback only.", default=False),
+    Variable("TRUSTED_PROXY_COUNT", int, "How many of our own proxies append to X-Forwarded-For.", 0),
+    Variable("EMAIL_URL", _env.email_url_config, "Where mail is sent, e.g. smtp+tls://user:password@host:587. Unset: to the log.", None),
+    Variable("MAIL_FROM", str, "Sender of our mails.", "Merchantry <no-reply@localhost>"),
+    Variable("DATABASE_STATEMENT_TIMEOUT", int, "Seconds a statement may take; workers want more than web.", 5),
+    Variable("API_REQUESTS_PER_SECOND", int, "Reads, and again writes, that one API user may make in a second; 0 is no limit.", 100),
+    Variable("SWEEP_SECONDS", _at_least_one, "How often beat looks for due work that no message told a worker about.", 15),
+    Variable("STATIC_ROOT", Path, "Folder that `manage.py collectstatic` fills and web serves from. Unset: served from the checkout.", None),
+    Variable("LOG_FORMAT", _choice("json", "console"), "How log lines are written.", "json"),
+    Variable("LOG_LEVEL", _choice("DEBUG", "INFO", "WARNING", "ERROR"), "From which level on lines are written.", "INFO"),
+]  # fmt: skip
+
+_BY_NAME = {variable.name: variable for variable in TABLE}
+
+
+def read(name: str) -> Any:
+    """The value of a variable of the table. Raises ImproperlyConfigured with the variable's name."""
+    variable = _BY_NAME[name]
+    text = _env.str(name, default="")
+    if not text:
+        if variable.is_required:
+            raise ImproperlyConfigured(f"{name} is not set. {variable.meaning}")
+        return variable.default
+    try:
+        return variable.read(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is malformed: {error}. {variable.meaning}") from error
+
+
+def as_markdown() -> str:
+    """The table for docs/settings.md."""
+    rows = [
+        f"| `{variable.name}` | {variable.meaning} | {'required' if variable.is_required else _shown(variable.default)} |"
+        for variable in TABLE
+    ]
+    return "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows]) + "\n"
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

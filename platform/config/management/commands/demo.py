@@ -1,0 +1,140 @@
+"""Demo data for a sandbox installation: made once, through the services, with log-ins that differ per installation."""
+
+import os
+import secrets
+import shlex
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from onboarding import demo
+from onboarding.models import Identity
+from tenancy import services as tenancy
+from tenancy.actors import Origin, system
+from tenancy.models import Application, Person
+from tenancy.roles import Role
+from tenancy.services import authenticate_api_user
+from tenancy.transactions import transaction
+from vault.secret import Secret
+
+_ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_PEOPLE = {
+    "ADMIN": ("ada@merchantry.example", "Ada Lindgren", Role.ADMIN),
+    "PLATFORM": ("omar@merchantry.example", "Omar Reyes", Role.PLATFORM),
+    "PARTNER": ("mina@harbormarket.example", "Mina Harlow", Role.PARTNER),
+    "MERCHANT": ("june@juniperrye.example", "June Rye", Role.MERCHANT),
+}
+
+
+class Command(BaseCommand):
+    help = "Make demo data, once, and write the log-ins to a file that only you can read."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--credentials", type=Path, required=True, help="Where the log-ins are written, mode 0600.")
+        parser.add_argument("--scale", type=int, default=1, help="How many times the ordinary amount of data.")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if settings.IS_LIVE:
+            raise CommandError("Demo data is for sandbox installations; this one is live.")
+        path: Path = options["credentials"]
+        if not self._demo_applications():
+            self._make(options["scale"])
+            path.unlink(missing_ok=True)
+        if not path.exists() or not self._still_let_in(path):
+            self._write(path, self._new_credentials())
+
+    def _make(self, scale: int) -> None:
+        done, total = 0, demo.things(scale)
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+            if self.stdout.isatty():
+                filled = 30 * done // total
+                self.stdout.write(f"\rdemo data {'█' * filled}{'░' * (30 - filled)} {done}/{total}", ending="")
+                self.stdout.flush()
+
+        demo.make(timezone.now(), tell, scale=scale)
+        self.stdout.write(f"\rdemo data: {total} applications and identities made" + " " * 20)
+
+    def _new_credentials(self) -> dict[str, str]:
+        """Fresh secrets for the demo's log-ins; those of an earlier file end to work for people."""
+        by, now = system("Demo"), timezone.now()
+        applications = self._demo_applications()
+        lines: dict[str, str] = {}
+        admin, secret = tenancy.create_api_user(role=Role.ADMIN, by=by, at=now, tags={"demo": "admin"})
+        lines |= _user("ADMIN", admin.public_id, secret)
+        for label, application in zip(("PARTNER", "PARTNER2"), applications, strict=False):
+            user, secret = tenancy.create_api_user(
+                role=Role.PARTNER, application=application, identity_id=application.owner_id, by=by, at=now
+            )
+            lines |= _user(label, user.public_id, secret)
+        for label, (email, name, role) in _PEOPLE.items():
+            password = Secret("".join(secrets.choice(_ALPHABET) for _ in range(14)) + "7k")
+            self._set_password(email, name, role, password, applications[0])
+            lines |= {
+                f"MERCHANTRY_PORTAL_{label}_EMAIL": email,
+                f"MERCHANTRY_PORTAL_{label}_PASSWORD": password.reveal(),
+            }
+        return lines
+
+    def _set_password(self, email: str, name: str, role: Role, password: Secret, application: Application) -> None:
+        person = Person.objects.filter(email=email).first()
+        if person is not None:
+            person.set_password(password.reveal())
+            person.save(update_fields=["password"])
+            return
+        is_tenant = role not in Role.of_the_platform()
+        tenancy.create_person(
+            email=email,
+            name=name,
+            role=role,
+            password=password,
+            application=application if is_tenant else None,
+            identity_id=self._first_merchant(application) if role == Role.MERCHANT else None,
+            by=system("Demo"),
+            at=timezone.now(),
+        )
+
+    def _first_merchant(self, application: Application) -> Any:
+        by = system("Demo")
+        with transaction(by=by):
+            merchants = Identity.objects.visible_to(by).filter(application=application, business_type__isnull=False)
+            oldest = merchants.exclude(pk__in=[application.owner_id]).order_by("created_at")
+            return oldest.values_list("pk", flat=True)[0]
+
+    def _demo_applications(self) -> list[Application]:
+        by = system("Demo")
+        names = [name for name, *_ in demo.OWNERS]
+        with transaction(by=by):
+            found = Application.objects.visible_to(by).tenants().filter(name__in=names, tags__has_key="trade")
+            return sorted(found, key=lambda application: names.index(application.name))
+
+    def _still_let_in(self, path: Path) -> bool:
+        lines = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+        values = {name: "".join(shlex.split(text)) for name, text in lines.items()}
+        return all(
+            authenticate_api_user(
+                user_id=values.get(f"MERCHANTRY_{label}_USERNAME", ""),
+                secret=Secret(values.get(f"MERCHANTRY_{label}_PASSWORD", "")),
+                origin=Origin(),
+            )
+            for label in ("ADMIN", "PARTNER", "PARTNER2")
+        )
+
+    def _write(self, path: Path, lines: dict[str, str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in lines.items())
+        draft.replace(path)
+
+
+def _user(label: str, username: str, secret: Secret) -> dict[str, str]:
+    return {f"MERCHANTRY_{label}_USERNAME": username, f"MERCHANTRY_{label}_PASSWORD": secret.reveal()}
