@@ -1,0 +1,160 @@
+"""Signing in: what is let in, what is refused, what is written down, and how sessions end."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from events.models import Audit
+from tenancy.actors import system
+from tenancy.models import Person
+from tenancy.roles import Role
+from tenancy.services import set_person_active
+from tenancy.transactions import transaction
+from tests.factories.tenancy import PASSWORD, make_person
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = "/dashboard/account/login/"
+PAGE = "/dashboard/people/"
+
+
+@pytest.fixture
+def ada() -> Person:
+    return make_person("ada@example.org", Role.ADMIN)
+
+
+def sign_in(client: Client, password: str = PASSWORD, **headers: str) -> int:
+    return client.post(LOGIN, {"login": "ada@example.org", "password": password}, headers=headers).status_code
+
+
+def audited() -> list[tuple[str, str, str]]:
+    with transaction(by=system()):
+        return list(Audit.objects.order_by("occurred_at").values_list("action", "result", "author_name"))
+
+
+def test_signing_in_is_audited(client: Client, ada: Person) -> None:
+    assert sign_in(client) == 302
+
+    assert audited()[-1] == ("sign_in", "DONE", "Ada")
+
+
+def test_wrong_password_is_audited_and_told_like_an_unknown_address(client: Client, ada: Person) -> None:
+    wrong = client.post(LOGIN, {"login": "ada@example.org", "password": "wrong horse 42"}).content
+    unknown = client.post(LOGIN, {"login": "eve@example.org", "password": "wrong horse 42"}).content
+
+    assert b"not correct" in wrong
+    assert [b"not correct" in answer for answer in (wrong, unknown)] == [True, True]
+    assert audited()[-1] == ("sign_in", "DENIED", "eve@example.org")
+
+
+def test_eleventh_guess_is_not_looked_at(client: Client, ada: Person) -> None:
+    for _ in range(10):
+        sign_in(client, "wrong horse 42", **{"X-Test": "1"})
+
+    assert sign_in(client) == 200
+    assert client.get(PAGE).status_code == 302
+
+
+def test_sign_up_is_closed(client: Client) -> None:
+    answer = client.get("/dashboard/account/signup/")
+
+    assert b"Accounts are by invitation" in answer.content
+    client.post("/dashboard/account/signup/", {"email": "eve@example.org", "password1": PASSWORD})
+    assert not Person.objects.filter(email="eve@example.org").exists()
+
+
+def test_session_ends_after_a_quarter_of_an_hour_without_use(client: Client, ada: Person) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        sign_in(client)
+        clock.shift(timedelta(minutes=14))
+        assert client.get(PAGE).status_code == 200
+        clock.shift(timedelta(minutes=14))
+        assert client.get(PAGE).status_code == 200
+        clock.shift(timedelta(minutes=15, seconds=1))
+        assert client.get(PAGE).status_code == 302
+
+
+def test_session_ends_after_twelve_hours_however_busy(client: Client, ada: Person) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        sign_in(client)
+        client.get(PAGE)
+        for _ in range(12 * 60 // 14):
+            clock.shift(timedelta(minutes=14))
+            assert client.get(PAGE).status_code == 200
+        clock.shift(timedelta(minutes=14))
+
+        assert client.get(PAGE).status_code == 302
+
+
+def test_session_id_changes_when_signing_in(client: Client, ada: Person) -> None:
+    client.get(LOGIN)
+    before = client.cookies.get("merchantry-session")
+
+    sign_in(client)
+
+    assert before is None or client.cookies["merchantry-session"].value != before.value
+
+
+def test_disabling_a_person_ends_its_sessions(client: Client, ada: Person) -> None:
+    sign_in(client)
+
+    set_person_active(person=ada, is_active=False, by=system(), at=timezone.now())
+
+    assert client.get(PAGE).status_code == 302
+    assert sign_in(client) != 302 or client.get(PAGE).status_code == 302
+
+
+def test_new_password_ends_other_sessions(client: Client, ada: Person) -> None:
+    sign_in(client)
+
+    ada.set_password("another horse 43")
+    ada.save()
+
+    assert client.get(PAGE).status_code == 302
+
+
+def test_basic_authentication_means_nothing_in_the_portal(client: Client, ada: Person) -> None:
+    answer = client.get(PAGE, headers={"Authorization": "Basic YWRhQGV4YW1wbGUub3JnOmNvcnJlY3QgaG9yc2UgNDI="})
+
+    assert answer.status_code == 302
+
+
+def test_next_leads_only_to_our_own_pages(client: Client, ada: Person) -> None:
+    answer = client.post(
+        f"{LOGIN}?next=https://evil.example/",
+        {"login": "ada@example.org", "password": PASSWORD, "next": "https://evil.example/"},
+    )
+
+    assert answer["Location"] == "/dashboard/"
+
+
+def test_form_without_token_is_refused() -> None:
+    answer = Client(enforce_csrf_checks=True).post(LOGIN, {"login": "ada@example.org", "password": PASSWORD})
+
+    assert answer.status_code == 403
+
+
+def test_reset_mail_leads_to_a_new_password(client: Client, ada: Person) -> None:
+    client.post("/dashboard/account/password/reset/", {"email": "ada@example.org"})
+    client.post("/dashboard/account/password/reset/", {"email": "eve@example.org"})
+
+    (letter,) = mail.outbox
+    assert letter.subject == "[Merchantry] Choose a new password"
+    link = next(word for word in letter.body.split() if word.startswith("http"))
+    form = client.get(link, follow=True)
+    client.post(form.request["PATH_INFO"], {"password1": "brand new horse 44", "password2": "brand new horse 44"})
+    assert sign_in(client, "brand new horse 44") == 302
+
+
+def test_reset_refuses_a_weak_password(client: Client, ada: Person) -> None:
+    client.post("/dashboard/account/password/reset/", {"email": "ada@example.org"})
+    link = next(word for word in mail.outbox[0].body.split() if word.startswith("http"))
+    form = client.get(link, follow=True)
+
+    answer = client.post(form.request["PATH_INFO"], {"password1": "short1", "password2": "short1"})
+
+    assert b"Use 12 to 128 characters." in answer.content

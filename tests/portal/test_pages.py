@@ -1,0 +1,353 @@
+"""Pages in process: who may open them, what they change, and how many queries they cost."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from events.models import Audit, Event
+from onboarding.models import Identity
+from tenancy.actors import system
+from tenancy.models import ApiUser, Application, Person, Processor
+from tenancy.roles import Role
+from tenancy.transactions import transaction
+from tests.factories.onboarding import MERCHANT, make_identity, make_merchant_identity
+from tests.factories.tenancy import PASSWORD, make_application, make_person
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = {
+    "line1": "1 Main St",
+    "line2": "",
+    "city": "Portland",
+    "region": "OR",
+    "postal_code": "97209",
+    "country": "USA",
+}
+
+
+@pytest.fixture
+def own() -> Application:
+    return make_application("Own")[0]
+
+
+@pytest.fixture
+def foreign() -> Application:
+    return make_application("Foreign")[0]
+
+
+def browser(role: Role, application: Application | None = None, identity: Identity | None = None) -> Client:
+    person = make_person(
+        f"{role.name.lower()}@example.org", role, application=application, identity_id=identity.pk if identity else None
+    )
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def rows(model: Any) -> Any:
+    with transaction(by=system()):
+        return list(model.objects.order_by("created_at"))
+
+
+def form_of_a_merchant(**changes: str) -> dict[str, Any]:
+    form = {name: value for name, value in MERCHANT.items() if not isinstance(value, dict)}
+    form |= {f"{kind}_address__{part}": text for kind in ("business", "personal") for part, text in ADDRESS.items()}
+    form |= {"dob": "1978-06-27", "incorporation_date": "1978-06-27"}
+    form |= {"annual_card_volume": "120,000.00", "max_transaction_amount": "1200.5"}
+    return form | changes
+
+
+def test_partner_opens_own_pages_and_no_foreign_ones(own: Application, foreign: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    own_identity, foreign_identity = make_identity(own), make_identity(foreign)
+
+    statuses = {
+        path: client.get(f"/dashboard/{path}/").status_code
+        for path in (
+            f"applications/{own.public_id}",
+            f"identities/{own_identity.public_id}",
+            f"applications/{foreign.public_id}",
+            f"applications/{foreign.public_id}/identities",
+            f"applications/{foreign.public_id}/identities/new",
+            f"identities/{foreign_identity.public_id}",
+            f"identities/{foreign_identity.public_id}/edit",
+        )
+    }
+
+    assert list(statuses.values()) == [200, 200, 404, 404, 404, 404, 404]
+
+
+def test_foreign_page_looks_like_an_absent_one(own: Application, foreign: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    absent = foreign.public_id[:-1] + ("x" if foreign.public_id[-1] != "x" else "y")
+
+    pages = [
+        re.sub(rb'"[A-Za-z0-9]{64}"', b"a token", client.get(f"/dashboard/applications/{key}/").content)
+        for key in (foreign.public_id, absent)
+    ]
+
+    assert pages[0] == pages[1]
+
+
+def test_merchant_sees_its_identity_and_may_change_nothing(own: Application) -> None:
+    merchant, other = make_merchant_identity(own), make_identity(own)
+    client = browser(Role.MERCHANT, own, merchant)
+
+    assert client.get(f"/dashboard/identities/{merchant.public_id}/").status_code == 200
+    assert client.get(f"/dashboard/identities/{other.public_id}/").status_code == 404
+    assert client.get(f"/dashboard/identities/{merchant.public_id}/edit/").status_code == 403
+    assert client.get(f"/dashboard/applications/{own.public_id}/").status_code == 403
+
+
+def test_refusal_is_audited(own: Application) -> None:
+    browser(Role.PARTNER, own).get("/dashboard/people/")
+
+    with transaction(by=system()):
+        denial = Audit.objects.filter(result="DENIED").latest("occurred_at")
+    assert (denial.action, denial.reason, denial.application_id) == (
+        "GET onboarding:people",
+        "people.view is missing",
+        own.pk,
+    )
+
+
+def test_identity_form_creates_what_the_api_would(own: Application) -> None:
+    answer = browser(Role.ADMIN).post(f"/dashboard/applications/{own.public_id}/identities/new/", form_of_a_merchant())
+
+    identity = rows(Identity)[-1]
+    assert answer["Location"] == f"/dashboard/identities/{identity.public_id}/"
+    assert (identity.annual_card_volume, identity.max_transaction_amount) == (12_000_000, 120_050)
+    assert (identity.tax_id_provided, identity.business_tax_id_provided, identity.dob_provided) == (True, True, True)
+    assert identity.business_address == ADDRESS | {"line2": None}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("max_transaction_amount", "12.345", "no more than 2 decimal places"),
+        ("max_transaction_amount", "NaN", "Enter a number"),
+        ("annual_card_volume", "-1", "greater than or equal to 0"),
+        ("email", "nobody", "Must be an e-mail address"),
+        ("business_address__region", "Oregon", "two-letter"),
+        ("dob", "2199-01-01", "Must not lie in the future"),
+        ("tax_id", "", "This field is required."),
+        ("business_type", "GUILD", "Select a valid choice"),
+    ],
+)
+def test_identity_form_refuses_beside_the_field(own: Application, member: str, value: str, message: str) -> None:
+    before = len(rows(Identity))
+
+    answer = browser(Role.ADMIN).post(
+        f"/dashboard/applications/{own.public_id}/identities/new/", form_of_a_merchant(**{member: value})
+    )
+
+    assert list(answer.context["form"].errors) == [member]
+    assert message in answer.context["form"].errors[member][0]
+    assert len(rows(Identity)) == before
+
+
+def test_edit_changes_only_what_was_changed(own: Application) -> None:
+    identity = make_merchant_identity(own)
+    client = browser(Role.PARTNER, own)
+    form = {
+        bound.html_name: bound.value()
+        for bound in client.get(f"/dashboard/identities/{identity.public_id}/edit/").context["form"]
+        if bound.value() not in (None, False)
+    }
+
+    client.post(
+        f"/dashboard/identities/{identity.public_id}/edit/",
+        form | {"title": "CFO", "tax_id": "", "version": identity.updated_at.isoformat()},
+    )
+
+    with transaction(by=system()):
+        event = Event.objects.filter(resource_id=identity.pk).latest("sequence")
+    assert event.changes == {"title": ["CEO", "CFO"]}
+
+
+def test_new_application_shows_its_secret_once(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    answer = client.post(
+        "/dashboard/applications/new/",
+        {"business_name": "New Co", "first_name": "Nia", "last_name": "New", "email": "nia@example.org"},
+    )
+
+    application = rows(Application)[-1]
+    secret = answer.context["secret"]
+    assert (application.name, len(secret)) == ("New Co", 43)
+    assert secret.encode() in answer.content
+    assert secret.encode() not in client.get(f"/dashboard/applications/{application.public_id}/api-keys/").content
+
+
+def test_settings_of_an_application_are_switched(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+
+    client.post(
+        f"/dashboard/applications/{own.public_id}/edit/",
+        {
+            "name": "Own",
+            "enabled": "on",
+            "settlement_enabled": "on",
+            "fee_ready_to_settle_upon": "RECONCILIATION",
+            "settlement_funding_identifier": "UNSET",
+        },
+    )
+
+    with transaction(by=system()):
+        own.refresh_from_db()
+        changes = Event.objects.filter(resource_id=own.pk).latest("sequence").changes
+    assert (own.processing_enabled, own.settlement_enabled) == (False, True)
+    assert changes == {"processing_enabled": [True, False]}
+
+
+def test_processor_is_enabled_once_and_configured(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    page = f"/dashboard/applications/{own.public_id}/processors/"
+
+    client.post(page, {"type": "DUMMY_V1", "can_debit_bank_account": "on"})
+    again = client.post(page, {"type": "DUMMY_V1"})
+    client.post(
+        f"{page}DUMMY_V1/", {"enabled": "on", "card_sale_submission_method": "batch", "can_debit_bank_account": "on"}
+    )
+
+    (processor,) = rows(Processor)
+    assert processor.submission_method == "batch"
+    assert again.context["form"].non_field_errors() == [
+        "The application has this processor already; change it with PUT."
+    ]
+
+
+def test_api_key_is_made_and_switched_off(own: Application) -> None:
+    client = browser(Role.PARTNER, own)
+
+    made = client.post(f"/dashboard/applications/{own.public_id}/api-keys/new/").context["user"]
+    client.post(f"/dashboard/api-keys/{made.public_id}/", {"enabled": "false"})
+
+    assert not ApiUser.objects.get(pk=made.pk).enabled
+
+
+def test_partner_may_not_touch_platform_keys(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    admin_key = rows(ApiUser)
+    made = browser(Role.ADMIN).post("/dashboard/api-keys/new/", {"role": "ROLE_ADMIN"}).context["user"]
+
+    assert client.post(f"/dashboard/api-keys/{made.public_id}/", {"enabled": "false"}).status_code == 403
+    assert client.get("/dashboard/api-keys/new/").status_code == 403
+    assert len(rows(ApiUser)) == len(admin_key) + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"password": "short1"}, "password", "Use 12 to 128 characters."),
+        ({"password": "onlyletterslong"}, "password", "Use letters and digits."),
+        ({"email": "TAKEN@example.org"}, "email", "Somebody signs in with this address already."),
+        ({"role": "ROLE_PARTNER"}, "application", "A partner or merchant belongs to an application"),
+        ({"role": "ROLE_PARTNER", "application": "APnope"}, "application", "There is nothing with this id."),
+    ],
+)
+def test_person_form_refuses(changes: dict[str, str], field: str, message: str) -> None:
+    make_person("taken@example.org", Role.ADMIN)
+    form = {"name": "New", "email": "new@example.org", "role": "ROLE_PLATFORM", "password": PASSWORD}
+
+    answer = browser(Role.ADMIN).post("/dashboard/people/new/", form | changes)
+
+    assert message in answer.context["form"].errors[field][0]
+
+
+def test_person_is_added_and_kept_out(own: Application) -> None:
+    client = browser(Role.ADMIN)
+
+    client.post(
+        "/dashboard/people/new/",
+        {
+            "name": "Pat",
+            "email": "Pat@example.org",
+            "role": "ROLE_PARTNER",
+            "application": own.public_id,
+            "password": PASSWORD,
+        },
+    )
+    pat = Person.objects.get(email="pat@example.org")
+    client.post(f"/dashboard/people/{pat.pk}/", {"active": "false"})
+
+    pat.refresh_from_db()
+    assert (pat.application_id, pat.is_active) == (own.pk, False)
+
+
+def test_nobody_switches_off_their_own_access() -> None:
+    client = browser(Role.ADMIN)
+    me = Person.objects.get(email="admin@example.org")
+
+    client.post(f"/dashboard/people/{me.pk}/", {"active": "false"})
+
+    me.refresh_from_db()
+    assert me.is_active
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_list_of_identities_costs_the_same_however_long(own: Application, count: int) -> None:
+    client = browser(Role.ADMIN)
+    for _ in range(count):
+        make_identity(own)
+
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/dashboard/identities/")
+
+    assert len(queries) == 12
+
+
+def test_list_is_walked_page_by_page(own: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    made = [make_identity(own) for _ in range(60)]
+    seen, address = [], "/dashboard/identities/?business_type=ALL"
+
+    while address:
+        page = client.get(address)
+        seen.append([row.pk for row in page.context["resources"]])
+        older = page.context["older_url"]
+        address = f"/dashboard/identities/{older}" if older else ""
+
+    assert [len(keys) for keys in seen] == [25, 25, 11]  # with the owner's
+    assert [key for keys in seen for key in keys][:60] == [identity.pk for identity in reversed(made)]
+    back = client.get(f"/dashboard/identities/{page.context['newer_url']}")
+    assert [row.pk for row in back.context["resources"]] == seen[1]
+
+
+def test_odd_query_is_an_empty_list_with_its_error(own: Application) -> None:
+    make_identity(own)
+
+    answer = browser(Role.ADMIN).get("/dashboard/identities/?created_at.gte=yesterday&after=nonsense")
+
+    assert answer.status_code == 200
+    assert (answer.context["rows"], list(answer.context["filter_form"].errors)) == ([], ["created_at__gte"])
+
+
+def test_search_finds_names_addresses_and_ids(own: Application) -> None:
+    identity = make_merchant_identity(own)
+    make_identity(own)
+    client = browser(Role.ADMIN)
+
+    for text in ("bobs", "BOBS BURGERS", "user@ex", identity.public_id):
+        found = client.get("/dashboard/identities/", {"q": text}).context["resources"]
+        assert [row.pk for row in found] == [identity.pk]
+
+
+def test_address_without_slash_leads_to_the_page() -> None:
+    answer = browser(Role.ADMIN).get("/dashboard/identities")
+
+    assert (answer.status_code, answer["Location"]) == (301, "/dashboard/identities/")
+
+
+def test_birth_date_is_not_on_the_page(own: Application) -> None:
+    identity = make_merchant_identity(own, tax_id="987654329", business_tax_id="987654329")
+
+    page = browser(Role.ADMIN).get(f"/dashboard/identities/{identity.public_id}/").content.decode()
+
+    assert page.count("Provided") == 3
+    assert '"provided"' in page.replace("&quot;", '"')
+    assert "987654329" not in page
