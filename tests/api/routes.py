@@ -1,0 +1,78 @@
+"""The routes of the API as the resolver knows them, with a body that each write accepts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.api.conftest import Tenant
+from tests.factories.onboarding import BUYER
+from tests.factories.tenancy import OWNER
+
+NOT_THE_CONTRACT = ("dashboard/", "schema", "healthz", "readyz")
+
+BODIES: dict[str, dict[str, Any]] = {
+    "POST applications": {"entity": OWNER},  # and a user, made anew for each request
+    "PUT applications/<str:pk>": {"name": "Renamed"},
+    "POST applications/<str:application>/processors": {"type": "VISA_V1"},
+    "PUT applications/<str:application>/processors/<str:pk>": {"enabled": False},
+    "POST applications/<str:application>/users": {"tags": {"made": "yes"}},
+    "POST identities": {"entity": BUYER},
+    "PUT identities/<str:pk>": {"entity": {"first_name": "Changed"}},
+    "POST identities/<str:identity>/users": {},
+    "POST users": {"role": "PARTNER"},
+    "PUT users/<str:pk>": {"tags": {"changed": "yes"}},
+    "PUT application_profiles/<str:pk>": {"tags": {"changed": "yes"}},
+    "PUT merchant_profiles/<str:pk>": {"tags": {"changed": "yes"}},
+    "PUT risk_profiles/<str:pk>": {"avs_failure_allowed": True},
+}
+
+
+def api_routes() -> Iterator[tuple[str, Any]]:
+    """Every route of the contract with its view class."""
+    for route, callback in _walk(get_resolver().url_patterns, ""):
+        if not route.startswith(NOT_THE_CONTRACT):
+            yield route, callback
+
+
+def operations() -> Iterator[tuple[str, type]]:
+    """`METHOD route` and the view class, for every method that a route serves."""
+    for route, callback in api_routes():
+        for method in getattr(callback, "actions", {}):
+            if method != "head":
+                yield f"{method.upper()} {route}", callback.cls
+
+
+def path_of(route: str, ids: dict[str, str]) -> str:
+    """The path of a route with `ids` by plural kind; a parameter is of the kind that stands before it."""
+    parts = ["", *route.split("/")]
+    return "/".join(ids[parts[at - 1]] if part.startswith("<") else part for at, part in enumerate(parts))
+
+
+def ids_of(tenant: Tenant) -> dict[str, str]:
+    """An id of each kind that belongs to a tenant."""
+    from tenancy.actors import system
+    from tenancy.models import ApplicationProfile, MerchantProfile
+    from tenancy.transactions import transaction
+
+    with transaction(by=system()):
+        profile = ApplicationProfile.objects.select_related("risk_profile").get(application=tenant.application)
+        merchant_profile = MerchantProfile.objects.get(application=tenant.application)
+    return {
+        "applications": tenant.application.public_id,
+        "processors": "DUMMY_V1",
+        "identities": tenant.identity.public_id,
+        "users": tenant.merchant.user.public_id,
+        "application_profiles": profile.public_id,
+        "merchant_profiles": merchant_profile.public_id,
+        "risk_profiles": profile.risk_profile.public_id,
+    }
+
+
+def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback

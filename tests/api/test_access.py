@@ -1,0 +1,268 @@
+"""Who gets what: every route of the URL map, every role, and what is one's own, another tenant's, or nobody's."""
+
+import json
+
+import pytest
+from django.db import transaction as database
+from django.http import HttpResponse
+from django.utils import timezone
+
+from resources import ids
+from tenancy import services
+from tenancy.actors import system
+from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, Processor, RiskProfile
+from tenancy.roles import Role
+from tests.api.conftest import Tenant, errors_of
+from tests.api.routes import BODIES, api_routes, ids_of, operations, path_of
+from tests.conftest import ApiClient
+from tests.factories.onboarding import make_identity
+from tests.factories.tenancy import Login, make_platform_login
+
+ROLES = ("stranger", "admin", "platform", "partner", "merchant", "lone")
+"""`lone` is a partner that has no application yet."""
+
+# For each role one status, or three: for its own, for another tenant's, for what does not exist.
+TABLE = {
+    "GET applications":                                       "401 200 200 200 200 200",
+    "POST applications":                                      "401 201 201 403 403 403",
+    "GET applications/<str:pk>":                              "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "PUT applications/<str:pk>":                              "401 200,200,404 200,200,404 403 403 403",
+    "GET applications/<str:application>/processors":          "401 200,200,404 200,200,404 200,404,404 403 404",
+    "POST applications/<str:application>/processors":         "401 201,201,404 201,201,404 403 403 403",
+    "GET applications/<str:application>/processors/<str:pk>": "401 200,200,404 200,200,404 200,404,404 403 404",
+    "PUT applications/<str:application>/processors/<str:pk>": "401 200,200,404 200,200,404 403 403 403",
+    "GET applications/<str:application>/users":               "401 200,200,404 200,200,404 200,404,404 403 404",
+    "POST applications/<str:application>/users":              "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET applications/<str:application>/identities":          "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET applications/<str:application>/application_profile": "401 200,200,404 200,200,404 200,404,404 403 404",
+    "GET identities":                                         "401 200 200 200 200 200",
+    "POST identities":                                        "401 422 422 201 403 422",
+    "GET identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "PUT identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 403 404",
+    "POST identities/<str:identity>/users":                   "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET users":                                              "401 200 200 200 403 200",
+    "POST users":                                             "401 201 201 403 403 403",
+    "GET users/<str:pk>":                                     "401 200,200,404 200,200,404 200,404,404 403 404",
+    "PUT users/<str:pk>":                                     "401 200,200,404 200,200,404 200,404,404 403 404",
+    "GET application_profiles":                               "401 200 200 200 403 200",
+    "GET application_profiles/<str:pk>":                      "401 200,200,404 200,200,404 200,404,404 403 404",
+    "PUT application_profiles/<str:pk>":                      "401 200,200,404 200,200,404 403 403 403",
+    "GET merchant_profiles":                                  "401 200 200 200 403 200",
+    "GET merchant_profiles/<str:pk>":                         "401 200,200,404 200,200,404 200,404,404 403 404",
+    "PUT merchant_profiles/<str:pk>":                         "401 200,200,404 200,200,404 403 403 403",
+    "GET risk_profiles":                                      "401 200 200 200 403 200",
+    "GET risk_profiles/<str:pk>":                             "401 200,200,404 200,200,404 200,404,404 403 404",
+    "PUT risk_profiles/<str:pk>":                             "401 200,200,404 200,200,404 403 403 403",
+}  # fmt: skip
+
+
+class World:
+    """Two tenants with one of everything, a log-in of every role, and ids that nobody has."""
+
+    def __init__(self, own: Tenant, foreign: Tenant) -> None:
+        for tenant in (own, foreign):
+            services.enable_processor(
+                application=tenant.application, name=Processor.Name.DUMMY_V1, config={}, by=system(), at=timezone.now()
+            )
+        self.lone = Login(*services.create_api_user(role=Role.PARTNER, by=system(), at=timezone.now()))
+        self.clients = {
+            "stranger": ApiClient(),
+            "admin": ApiClient(make_platform_login()),
+            "platform": ApiClient(make_platform_login(Role.PLATFORM)),
+            "partner": ApiClient(own.partner),
+            "merchant": ApiClient(own.merchant),
+            "lone": ApiClient(self.lone),
+        }
+        self.targets = [ids_of(own), ids_of(foreign), absent_ids()]
+
+    def ask(self, role: str, operation: str, ids: dict[str, str], *, method: str = "") -> HttpResponse:
+        """Send a request, and undo what it did."""
+        served, _, route = operation.partition(" ")
+        body = BODIES.get(operation)
+        if operation == "POST applications":
+            body = {**BODIES[operation], "user": self.lone.user.public_id}
+        undo = database.savepoint()
+        answer = self.clients[role].request(method or served, path_of(route, ids), body)
+        database.savepoint_rollback(undo)
+        return answer
+
+
+def absent_ids() -> dict[str, str]:
+    kinds = {
+        "applications": Application,
+        "users": ApiUser,
+        "application_profiles": ApplicationProfile,
+        "merchant_profiles": MerchantProfile,
+        "risk_profiles": RiskProfile,
+    }
+    found = {plural: ids.public_id(kind.PREFIX, ids.new_id()) for plural, kind in kinds.items()}
+    return found | {"identities": ids.public_id("ID", ids.new_id()), "processors": "DUMMY_V1"}
+
+
+@pytest.fixture
+def world(own: Tenant, foreign: Tenant) -> World:
+    return World(own, foreign)
+
+
+def expected(operation: str) -> dict[str, list[int]]:
+    columns = [[int(status) for status in column.split(",")] for column in TABLE[operation].split()]
+    return {role: column * (3 // len(column)) for role, column in zip(ROLES, columns, strict=True)}
+
+
+def test_every_route_has_its_row() -> None:
+    assert sorted(operation for operation, _ in operations()) == sorted(TABLE)
+    assert sorted(BODIES) == sorted(operation for operation in TABLE if not operation.startswith("GET"))
+
+
+def test_every_route_but_the_root_names_a_permission_for_each_method() -> None:
+    assert [route for route, callback in api_routes() if not hasattr(callback, "actions")] == [""]
+    for operation, view in operations():
+        assert operation.partition(" ")[0] in view.permissions, operation
+
+
+@pytest.mark.parametrize("operation", TABLE)
+def test_statuses_of_every_role(world: World, operation: str) -> None:
+    found = {role: [world.ask(role, operation, ids).status_code for ids in world.targets] for role in ROLES}
+
+    assert found == expected(operation)
+
+
+@pytest.mark.parametrize("operation", [operation for operation in TABLE if operation.startswith("GET")])
+def test_head_gets_what_get_gets(world: World, operation: str) -> None:
+    roles = ("stranger", "partner", "merchant")
+
+    found = {
+        role: [world.ask(role, operation, ids, method="HEAD").status_code for ids in world.targets] for role in roles
+    }
+
+    assert found == {role: statuses for role, statuses in expected(operation).items() if role in roles}
+
+
+@pytest.mark.parametrize("route", sorted({operation.partition(" ")[2] for operation in TABLE}))
+def test_methods_that_a_route_does_not_serve_are_405(world: World, route: str) -> None:
+    served = {operation.partition(" ")[0] for operation in TABLE if operation.partition(" ")[2] == route}
+    others = sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - served)
+
+    answers = [world.ask("admin", f"{method} {route}", world.targets[0]) for method in others]
+
+    assert [answer.status_code for answer in answers] == [405] * len(others)
+    allowed = served | ({"HEAD"} if "GET" in served else set())
+    assert {answer["Allow"] for answer in answers} == {", ".join(sorted(allowed))}
+
+
+@pytest.mark.parametrize("operation", [operation for operation in TABLE if "<" in operation])
+def test_foreign_and_absent_answer_alike(world: World, operation: str) -> None:
+    _, foreign, absent = world.targets
+    body = []
+    for ids_ in (foreign, absent):
+        text = world.ask("partner", operation, ids_).content.decode()
+        for public_id in ids_.values():
+            text = text.replace(public_id, "ID-AS-SENT")
+        body.append(json.loads(text))
+
+    for each in body:
+        for error in each["_embedded"]["errors"]:
+            error.pop("logref")
+    assert body[0] == body[1]
+    assert "ID-AS-SENT" in json.dumps(body[0])
+
+
+@pytest.mark.parametrize("operation", [operation for operation in TABLE if operation.startswith("GET")])
+def test_nothing_foreign_is_in_any_answer(world: World, foreign: Tenant, operation: str) -> None:
+    own_ids, foreign_ids, _ = world.targets
+    needles = [found for kind, found in foreign_ids.items() if kind != "processors"]
+    needles += [foreign.partner.user.public_id, ids.public_id("ID", foreign.application.owner_id), "Foreign"]
+    shown_to_admin = world.ask("admin", operation, foreign_ids).content.decode()
+
+    shown = world.ask("partner", operation, own_ids).content.decode()
+
+    assert any(needle in shown_to_admin for needle in needles)  # there is something that could be shown
+    assert [needle for needle in needles if needle in shown] == []
+
+
+def test_merchant_sees_no_sibling(own: Tenant) -> None:
+    sibling = make_identity(own.application)
+    merchant, partner = ApiClient(own.merchant), ApiClient(own.partner)
+    lists = ("/identities", f"/applications/{own.application.public_id}/identities")
+
+    def shown(client: ApiClient, path: str) -> list[str]:
+        return [row["id"] for row in client.get(path).json()["_embedded"]["identities"]]
+
+    assert all(sibling.public_id in shown(partner, path) for path in lists)
+    assert [shown(merchant, path) for path in lists] == [[own.identity.public_id]] * 2
+    assert merchant.get(f"/identities/{sibling.public_id}").status_code == 404
+    assert merchant.get(f"/identities?after_cursor={sibling.public_id}").status_code == 404
+
+
+def test_processor_of_another_application_is_not_found_under_ones_own(world: World) -> None:
+    admin = world.clients["admin"]
+    own, foreign, _ = world.targets
+    processors = admin.get(f"/applications/{foreign['applications']}/processors").json()["_embedded"]["processors"]
+
+    answer = admin.get(f"/applications/{own['applications']}/processors/{processors[0]['id']}")
+
+    assert answer.status_code == 404
+    assert (
+        admin.get(f"/applications/{foreign['applications']}/processors/{processors[0]['id']}").json() == processors[0]
+    )
+
+
+def queries(foreign: Tenant, foreign_ids: dict[str, str]) -> list[str]:
+    return [
+        f"/identities?id={foreign_ids['identities']}",
+        f"/identities?application_id={foreign_ids['applications']}",
+        "/identities?business_name=Foreign",
+        "/identities?doing_business_as=Foreign",
+        "/identities?tags.key=only-foreign",
+        "/identities?tags.value=only-foreign",
+        f"/users?id={foreign_ids['users']}",
+        f"/users?application_id={foreign_ids['applications']}",
+        f"/applications?id={foreign_ids['applications']}",
+        "/applications?name=foreign",
+        f"/application_profiles?id={foreign_ids['application_profiles']}",
+        f"/application_profiles?application_id={foreign_ids['applications']}",
+        f"/merchant_profiles?id={foreign_ids['merchant_profiles']}",
+        f"/risk_profiles?application_id={foreign_ids['applications']}",
+    ]
+
+
+def test_filters_find_and_count_nothing_foreign(world: World, foreign: Tenant) -> None:
+    make_identity(foreign.application, tags={"only-foreign": "only-foreign"})
+
+    for query in queries(foreign, world.targets[1]):
+        seen_by_admin, seen = (world.clients[role].get(query).json() for role in ("admin", "partner"))
+        assert seen_by_admin["page"]["count"] > 0, query
+        assert list(seen["_embedded"].values()) == [[]], query
+        assert seen["page"]["count"] == 0, query
+
+
+@pytest.mark.parametrize("kind", ["identities", "users", "application_profiles", "merchant_profiles", "risk_profiles"])
+def test_foreign_cursor_is_not_found(world: World, kind: str) -> None:
+    _, foreign, absent = world.targets
+    paths = [f"/{kind}?after_cursor={ids_[kind]}" for ids_ in (foreign, absent)]
+
+    assert [world.clients["partner"].get(path).status_code for path in paths] == [404, 404]
+    assert world.clients["admin"].get(paths[0]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "member", "kind"),
+    [
+        ("partner", "POST", "/identities", "application", "applications"),
+        ("admin", "PUT", "/application_profiles/{application_profiles}", "risk_profile", "risk_profiles"),
+        ("admin", "PUT", "/merchant_profiles/{merchant_profiles}", "risk_profile", "risk_profiles"),
+    ],
+)
+def test_references_to_foreign_and_absent_rows_are_refused_alike(
+    *, world: World, role: str, method: str, path: str, member: str, kind: str
+) -> None:
+    own, foreign, absent = world.targets
+    path = path.format(**own)
+
+    answers = [
+        world.clients[role].request(method, path, {"entity": {}, member: target[kind]}) for target in (foreign, absent)
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert errors_of(answers[0]) == errors_of(answers[1])
+    assert errors_of(answers[0])[0]["field"] == member

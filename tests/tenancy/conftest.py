@@ -1,0 +1,95 @@
+"""Two tenants, statements as the app role with one of them in sight, and the owner's sight of everything."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, connections
+from django.db import transaction as database
+from django.utils import timezone
+
+from onboarding.models import Identity
+from tenancy import services
+from tenancy.actors import system
+from tenancy.models import Application, MerchantProfile, Processor, RiskProfile
+from tenancy.transactions import transaction
+from tests.factories.onboarding import make_identity
+from tests.factories.tenancy import Login, make_application
+
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture(autouse=True)
+def _no_counters() -> None:
+    cache.clear()
+
+
+class Tenant:
+    """An application with a row in every table of a tenant."""
+
+    def __init__(self, name: str) -> None:
+        self.application, self.partner = make_application(name)
+        self.identity: Identity = make_identity(self.application, {"tax_id": "078051120"})
+        services.enable_processor(
+            application=self.application, name=Processor.Name.DUMMY_V1, config={}, by=system(), at=timezone.now()
+        )
+        with transaction(by=system()):
+            self.risk_profile = RiskProfile.objects.filter(application=self.application).first()
+            self.merchant_profile = MerchantProfile.objects.get(application=self.application)
+
+    application: Application
+    partner: Login
+    risk_profile: RiskProfile | None
+    merchant_profile: MerchantProfile
+
+
+@pytest.fixture
+def own(db: None) -> Tenant:
+    return Tenant("Own")
+
+
+@pytest.fixture
+def foreign(db: None) -> Tenant:
+    return Tenant("Foreign")
+
+
+def run(statement: str, *parameters: Any) -> Rows | int:
+    """Rows of a SELECT, the number of rows of anything else; as the role that we are connected as."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+@contextmanager
+def in_sight_of(*applications: uuid.UUID | str) -> Iterator[None]:
+    """The setting that policies read, for some statements only."""
+    run("SELECT set_config('app.applications', %s, true)", ",".join(map(str, applications)))
+    yield
+    run("SELECT set_config('app.applications', '', true)")
+
+
+@contextmanager
+def refused(kind: type[Exception], words: str) -> Iterator[None]:
+    """The database refuses a statement, now or at the end of the transaction; nothing of it stays."""
+    with pytest.raises(kind, match=words), database.atomic():  # noqa: PT012 - deferred constraints speak last
+        yield
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.fixture
+def as_owner() -> Callable[[], Any]:
+    """Switch the connection that our code uses to the owner's, which no policy binds, until the block ends."""
+
+    @contextmanager
+    def switch() -> Iterator[None]:
+        app = connections["default"]
+        connections["default"] = connections["owner"]
+        try:
+            yield
+        finally:
+            connections["default"] = app
+
+    return switch

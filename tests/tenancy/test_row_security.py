@@ -1,0 +1,145 @@
+"""The second fence alone: raw SQL as the app role, with one application in the setting."""
+
+import uuid
+
+import pytest
+from django.db import DataError, IntegrityError, ProgrammingError
+
+from tenancy.roles import Role
+from tests.factories.tenancy import make_person
+from tests.tenancy.conftest import Tenant, in_sight_of, refused, run
+
+TABLES = {
+    "application": "id",
+    "processor": "application_id",
+    "risk_profile": "application_id",
+    "application_profile": "application_id",
+    "merchant_profile": "application_id",
+    "identity": "application_id",
+    "vault_value": "application_id",
+    "event": "application_id",
+    "audit": "application_id",
+}
+MUTABLE = [table for table in TABLES if table not in {"event", "audit"}]
+WITHOUT_POLICY = {
+    "person", "api_user", "job", "api_limit", "audit_seal", "vault_key_check", "django_session", "django_migrations",
+    "django_content_type", "auth_group", "auth_group_permissions", "auth_permission", "account_emailaddress",
+    "account_emailconfirmation",
+}  # fmt: skip
+"""What comes before an actor is known, or belongs to no tenant."""
+
+
+def count(table: str, application: uuid.UUID) -> int:
+    ((found,),) = run(f"SELECT count(*) FROM {table} WHERE {TABLES[table]} = %s", application)
+    return found
+
+
+@pytest.mark.django_db
+def test_every_table_has_a_policy_or_a_reason() -> None:
+    tables = run(
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
+        " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    )
+
+    assert {name for name, is_on, _ in tables if is_on} == set(TABLES)
+    assert {name for name, is_on, _ in tables if not is_on} == WITHOUT_POLICY
+    assert not any(is_forced for *_, is_forced in tables)
+
+
+@pytest.mark.django_db
+def test_policies_read_the_setting_once_per_statement() -> None:
+    policies = run("SELECT tablename, qual, with_check FROM pg_policies WHERE schemaname = 'public'")
+
+    assert {table for table, *_ in policies} == set(TABLES)
+    for _, using, check in policies:
+        assert using == check
+        assert "( SELECT (string_to_array(NULLIF(current_setting('app.applications'::text, true), ''::text)" in using
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_only_rows_in_sight_are_seen(own: Tenant, foreign: Tenant, table: str) -> None:
+    mine, others = own.application.pk, foreign.application.pk
+
+    with in_sight_of(mine):
+        assert count(table, mine) > 0
+        assert count(table, others) == 0
+        ((everything,),) = run(f"SELECT count(*) FROM {table}")
+        assert everything == count(table, mine)
+    with in_sight_of(mine, others):
+        assert count(table, others) > 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_without_a_setting_there_are_no_rows(own: Tenant, table: str) -> None:
+    """Unset it is NULL; after a transaction that set it, the same connection reads an empty text."""
+    assert run(f"SELECT count(*) FROM {table}") == [(0,)]
+    run("SELECT set_config('app.applications', NULL, true)")
+    assert run(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("setting", ["*", "all", "1", "' OR true --", "{}", ",", " "])
+def test_malformed_setting_raises(own: Tenant, table: str, setting: str) -> None:
+    with refused(DataError, "invalid input syntax for type uuid"), in_sight_of(setting):
+        run(f"SELECT * FROM {table}")
+
+
+@pytest.mark.parametrize("table", MUTABLE)
+def test_foreign_rows_are_neither_changed_nor_deleted(own: Tenant, foreign: Tenant, table: str) -> None:
+    column, others = TABLES[table], foreign.application.pk
+
+    with in_sight_of(own.application.pk):
+        assert run(f"UPDATE {table} SET id = id WHERE {column} = %s", others) == 0
+        assert run(f"DELETE FROM {table} WHERE {column} = %s", others) == 0
+    with in_sight_of(others):
+        assert count(table, others) > 0
+
+
+@pytest.mark.parametrize("table", MUTABLE)
+def test_own_row_is_not_given_to_another_tenant(own: Tenant, foreign: Tenant, table: str) -> None:
+    column = TABLES[table]
+
+    with in_sight_of(own.application.pk), refused(ProgrammingError, "violates row-level security policy"):
+        run(f"UPDATE {table} SET {column} = %s WHERE {column} = %s", foreign.application.pk, own.application.pk)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_foreign_row_is_not_inserted(own: Tenant, foreign: Tenant, table: str) -> None:
+    """A row like one of our own, under a new key, that says it is another's."""
+    column = TABLES[table]
+    columns = column_names(table)
+    values = {"id": "gen_random_uuid()", column: "%s"}
+    chosen = ", ".join(values.get(name, name) for name in columns)
+    tenant = foreign.application.pk if column != "id" else uuid.uuid4()
+
+    with in_sight_of(own.application.pk), refused(ProgrammingError, "violates row-level security policy"):
+        run(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {chosen} FROM {table} LIMIT 1", tenant)
+
+
+def column_names(table: str) -> list[str]:
+    """Without those that the database computes itself."""
+    found = run(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND is_generated = 'NEVER'", table
+    )
+    return [name for (name,) in found]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind", "constraint"),
+    [
+        ("application_profile", "risk_profile_id", "risk_profile", "application_profile_risk_profile_id_same_tenant"),
+        ("merchant_profile", "risk_profile_id", "risk_profile", "merchant_profile_risk_profile_id_same_tenant"),
+        ("processor", "default_merchant_profile_id", "merchant_profile", "default_merchant_profile_id_same_tenant"),
+        ("application", "owner_id", "identity", "application_owner_same_tenant"),
+        ("api_user", "identity_id", "identity", "api_user_identity_id_same_tenant"),
+        ("person", "identity_id", "identity", "person_identity_id_same_tenant"),
+    ],
+)
+def test_reference_across_tenants_is_refused_by_the_database(
+    own: Tenant, foreign: Tenant, *, table: str, column: str, kind: str, constraint: str
+) -> None:
+    make_person("merchant@example.org", Role.MERCHANT, application=own.application, identity_id=own.identity.pk)
+    condition = f"{TABLES.get(table, 'application_id')} = %s"
+
+    with in_sight_of(own.application.pk), refused(IntegrityError, constraint):
+        run(f"UPDATE {table} SET {column} = %s WHERE {condition}", getattr(foreign, kind).pk, own.application.pk)
