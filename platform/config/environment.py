@@ -25,7 +25,10 @@ def _flag(text: str) -> bool:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ValueError("at least one name is needed")
+    return names
 
 
 def _long_text(text: str) -> str:
