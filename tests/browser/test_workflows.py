@@ -63,9 +63,11 @@ def test_wf1_as_partner_and_by_keyboard_alone(sign_in: SignIn) -> None:
     open_underwriting_form(page)
     page.get_by_label("Legal business name").focus()
     answers = iter([
-        "Keyboard Co", "Keyboard", "Corporation", "Privately", "111222333", "03142015", "www.keyboard.example", "5035550150",
-        "1 Main St", "", "Portland", "OR", "97209", "", "Kay", "Board", "CEO", "100", "09021984", "444555666",
-        "kay@keyboard.example", "5035550151", "1 Main St", "", "Portland", "OR", "97209", "", "KEYBOARD", "5734", "", "1000", "50",
+        "Keyboard Co", "Keyboard", "Corporation", "Privately", "111222333", "03142015", "www.keyboard.example",
+        "5035550150", "1 Main St", "", "Portland", "OR", "97209", "", "Kay", "Board", "CEO", "100", "09021984",
+        "444555666",
+        "kay@keyboard.example", "5035550151", "1 Main St", "", "Portland", "OR", "97209", "", "KEYBOARD", "5734", "",
+        "1000", "50",
     ])  # fmt: skip
 
     for answer in answers:

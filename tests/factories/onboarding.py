@@ -22,7 +22,8 @@ ADDRESS = {
 MERCHANT: dict[str, Any] = {
     "business_name": "Bobs Burgers", "doing_business_as": "Bobs Burgers", "business_type": "CORPORATION",
     "business_tax_id": "123456789", "url": "www.BobsBurgers.com", "business_phone": "+1 (408) 756-4497",
-    "incorporation_date": {"year": 1978, "day": 27, "month": 6}, "business_address": ADDRESS, "ownership_type": "PRIVATE",
+    "incorporation_date": {"year": 1978, "day": 27, "month": 6}, "business_address": ADDRESS,
+    "ownership_type": "PRIVATE",
     "first_name": "dwayne", "last_name": "Sunkhronos", "title": "CEO", "principal_percentage_ownership": 50,
     "tax_id": "123456789", "dob": {"year": 1978, "day": 27, "month": 6}, "phone": "1234567890",
     "email": "user@example.org", "personal_address": ADDRESS, "annual_card_volume": 12000000,
