@@ -86,7 +86,7 @@ def make(now: datetime, tell: Callable[[], None], *, scale: int = 1) -> list[Dem
             changes = IdentityUpdate(data={"entity": {"max_transaction_amount": 2_500_000}}, instance=identity)
             changes.is_valid(raise_exception=True)
             later = min(now, moment + timedelta(days=1, minutes=dice.randrange(600)))
-            update_identity(identity=identity, entity=changes.validated_data["entity"], by=by, at=later)
+            update_identity(identity=identity, changes=changes.validated_data, by=by, at=later)
         tell()
     return made
 

@@ -51,14 +51,7 @@ class IdentityViewSet(ResourceViewSet):
         with transaction(by=self.actor):
             identity = self.find(pk)
         body = self.read_body(IdentityUpdate, instance=identity).validated_data
-        identity = services.update_identity(
-            identity=identity,
-            entity=body.get("entity"),
-            tags=body.get("tags"),
-            additional_underwriting_data=body.get("additional_underwriting_data"),
-            by=self.actor,
-            at=self.now(),
-        )
+        identity = services.update_identity(identity=identity, changes=body, by=self.actor, at=self.now())
         return Response(self.document_of(identity))
 
     def documents(self, rows: Sequence[Identity]) -> Sequence[dict[str, Any]]:

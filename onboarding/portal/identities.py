@@ -157,7 +157,7 @@ class EditIdentity(Page):
             try:
                 services.update_identity(
                     identity=identity,
-                    entity=form.body.get("entity", {}),
+                    changes=form.body,
                     unchanged_since=request.POST.get("version", ""),
                     by=self.actor,
                     at=timezone.now(),

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import vault.services as vault
+from api.errors import field_errors
 from onboarding.models import Identity
-from onboarding.serializers.entities import SEALED, Phone
-from resources.errors import DomainError
+from onboarding.serializers.entities import SEALED, Phone, missing_members
+from resources.errors import DomainError, FieldErrors
 from resources.tags import Tags
 from tenancy.actors import Actor
 from tenancy.models import ApiUser, Application
@@ -52,42 +53,35 @@ def create_identity(
 
 
 def update_identity(
-    *,
-    identity: Identity,
-    by: Actor,
-    at: datetime,
-    entity: Mapping[str, Any] | None = None,
-    tags: Tags | None = None,
-    additional_underwriting_data: Mapping[str, Any] | None = None,
-    unchanged_since: str | None = None,
+    *, identity: Identity, changes: Mapping[str, Any], by: Actor, at: datetime, unchanged_since: str | None = None
 ) -> Identity:
-    """Change what is told and keep the rest; tags are replaced as a whole. Does not reach the processor.
+    """Change what is told and keep the rest. Does not reach the processor.
 
-    `unchanged_since` is the `updated_at` (ISO 8601) that the caller's copy had; raises ChangedMeanwhile where the row
-    is newer.
+    `changes` may hold `entity` (validated input as in `create_identity`), `tags` and `additional_underwriting_data`,
+    the latter two replaced as a whole. `unchanged_since` is the `updated_at` (ISO 8601) of the caller's copy; raises
+    ChangedMeanwhile where the row is newer, and FieldErrors where a merchant's form would no longer be whole.
     """
     by.require(Permission.MANAGE_IDENTITIES)
     with act("update_identity", by=by, at=at, application_id=identity.application_id) as current:
         identity = Identity.objects.visible_to(by).select_for_update().get(pk=identity.pk)
         if unchanged_since is not None and unchanged_since != identity.updated_at.isoformat():
             raise ChangedMeanwhile
-        split = _split(entity or {})
-        values: dict[str, Any] = dict(split.columns)
-        if tags is not None:
-            values["tags"] = tags
-        if additional_underwriting_data is not None:
-            values["additional_underwriting_data"] = dict(additional_underwriting_data)
+        entity = changes.get("entity") or {}
+        if refusals := field_errors({"entity": missing_members(entity, present=identity)}):
+            raise FieldErrors(refusals)
+        split = _split(entity)
+        others = {name: changes[name] for name in ("tags", "additional_underwriting_data") if name in changes}
         had = {name: getattr(identity, f"{name}_provided") for name in split.secrets}
-        changes = identity.assign(values)
-        if changes or split.secrets:
-            changes |= {
+        differences = identity.assign(split.columns | others)
+        if differences or split.secrets:
+            differences |= {
                 name: [_PROVIDED if had[name] else None, _PROVIDED if secret else None]
                 for name, secret in split.secrets.items()
             }
             identity.updated_at = at
             identity.save()
             _seal(identity, split.secrets)
-            current.record("identity.updated", identity, application_id=identity.application_id, changes=changes)
+            current.record("identity.updated", identity, application_id=identity.application_id, changes=differences)
     return identity
 
 

@@ -114,7 +114,7 @@ def test_no_sensitive_value_is_in_any_table(application: Application) -> None:
     """Plain and as people write it, base64, hex and reversed; a value that may be there shows that the search finds."""
     identity = make_merchant_identity(application, **NEEDLES, first_name="Findable")
     entity = {"tax_id": Secret("078051120"), "last_name": "Changed"}
-    update_identity(identity=identity, entity=entity, by=system(), at=timezone.now())
+    update_identity(identity=identity, changes={"entity": entity}, by=system(), at=timezone.now())
     needles = [
         "078051120",
         "078-05-1120",
