@@ -101,10 +101,11 @@ def test_wf1_form_errors_stand_beside_their_fields(sign_in: SignIn) -> None:
 
 def test_edit_refuses_to_overwrite_what_changed_meanwhile(sign_in: SignIn) -> None:
     one, two = sign_in("ADMIN"), sign_in("PARTNER")
-    one.goto("/dashboard/identities/?business_type=CORPORATION")
-    one.locator("tbody a.row-link").first.click()
-    one.get_by_role("link", name="Edit").click()
-    two.goto(one.url)
+    two.goto("/dashboard/identities/?business_type=CORPORATION")
+    two.locator("tbody a.row-link").first.click()
+    two.get_by_role("link", name="Edit").click()
+    two.wait_for_url("**/edit/")
+    one.goto(two.url)
     one.get_by_label("Title", exact=True).fill("President")
     two.get_by_label("Title", exact=True).fill("Chairwoman")
 

@@ -1,0 +1,154 @@
+"""The documented examples of what onboarding serves now, in the order of their guides, with their own headers."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenancy.actors import Origin
+from tenancy.models import ApiUser
+from tenancy.services import authenticate_api_user
+from tests.conftest import ApiClient
+from tests.factories.tenancy import Login, make_platform_login
+from tests.replay.comparison import LINKS, LINKS_TO_COME, Comparison
+from vault.secret import Secret
+
+pytestmark = pytest.mark.django_db
+
+CONTRACT = Path(__file__).resolve().parents[1] / "contract"
+EXAMPLES = {example["id"]: example for example in json.loads((CONTRACT / "finix-admin.json").read_text())}
+TEMPLATES = json.loads((CONTRACT / "links.json").read_text())["resources"]
+
+_OWNER = ["create-application-1-user", "create-application-2-application"]
+_TENANT = [*_OWNER, "create-application-3-processor"]
+REPLAYS = {
+    "authentication": [*_OWNER, "authentication-root"],
+    "creating an application": [
+        *_TENANT, "create-application-4-enable-processing", "create-application-5-enable-settlement",
+    ],
+    "applications": ["create-application-1-user", "application-create", "application-fetch", "application-create-user"],
+    "applications, listed": [*_OWNER, "application-list"],
+    # The order in which these samples fit together: each shows the state that the one before it left.
+    "processing and settlement": [
+        *_OWNER, "application-disable-processing", "application-disable-settlement",
+        "create-application-4-enable-processing", "create-application-5-enable-settlement",
+    ],
+    "processors": [*_OWNER, "application-enable-dummy-processor", "application-configure-card-sale-submission"],
+    "application profile": [*_OWNER, "fee-profile-application-2-locate-profile"],
+    "getting started": [*_OWNER, "getting-started-1-merchant-identity", "getting-started-4-buyer-identity"],
+    "push to card": [*_OWNER, "push-to-card-1-recipient-identity"],
+    "identities": [*_OWNER, "identity-create-buyer", "identity-create-merchant", "identity-fetch", "identity-update"],
+}  # fmt: skip
+# Members whose later samples show a state that no documented step leads to: they keep the value of the creation.
+DRIFTED = {("application", "card_expiration_date_required"): False, ("application", "ready_to_settle_upon"): None}
+# Taken after "disable settlement", which the guide does not do.
+OUT_OF_ORDER = {
+    ("creating an application", "create-application-4-enable-processing"): {("application", "settlement_enabled"): True}
+}
+# Samples of another application than the one before them in the guide.
+OTHER_APPLICATION = {"push-to-card-1-recipient-identity": {"APgYRdVa9gjX3tpNBHDqU3qP": "APkSa6G63hcfYPak632WZ97m"}}
+
+
+class Replayer:
+    """Sends documented requests as the documented role; the partner is the user that the first step made."""
+
+    def __init__(self) -> None:
+        self.comparison = Comparison(instead=dict(DRIFTED))
+        self.clients = {"admin": ApiClient(make_platform_login())}
+
+    def send(self, example: dict[str, Any]) -> Any:
+        answer = self.clients[example["role"]].request(
+            example["method"],
+            self.comparison.translated(example["path"]),
+            self.comparison.translated(example["request"]),
+            Content_Type=example["headers"]["Content-Type"],
+        )
+        if example["id"] == "create-application-1-user":
+            document = answer.json()
+            user = ApiUser.objects.get(pk=ApiUser.parse_id(document["id"]))
+            self.clients["partner"] = ApiClient(Login(user, Secret(document["password"])))
+        return answer
+
+    def differences(self, example: dict[str, Any], ours: Any) -> list[str]:
+        return self.comparison.differences(example["response"], ours, kind_of(example))
+
+
+def kind_of(example: dict[str, Any]) -> str:
+    if example["id"].endswith("-list"):
+        return f"list of {example['path_template'].strip('/')}"
+    last = [part for part in example["path_template"].split("/") if part and not part.startswith("{")][-1]
+    return {"users": "user", "processors": "processor", "applications": "application", "identities": "identity"}.get(
+        last, last
+    )
+
+
+@pytest.mark.parametrize("name", REPLAYS)
+def test_documented_examples_are_answered_as_documented(name: str) -> None:
+    replayer = Replayer()
+
+    for example in map(EXAMPLES.__getitem__, REPLAYS[name]):
+        for documented, known in OTHER_APPLICATION.get(example["id"], {}).items():
+            replayer.comparison.ids[documented] = replayer.comparison.ids[known]
+        replayer.comparison.instead = DRIFTED | OUT_OF_ORDER.get((name, example["id"]), {})
+        answer = replayer.send(example)
+
+        assert (example["id"], answer.status_code) == (example["id"], example["status"])
+        assert answer["Content-Type"] == "application/json"
+        if example["response"] is not None:
+            assert (example["id"], replayer.differences(example, answer.json())) == (example["id"], [])
+
+
+def test_the_list_of_identities_is_answered_as_documented() -> None:
+    """The ten identities of the sample, made in their order; the oldest is the owner of the application."""
+    replayer, example = Replayer(), EXAMPLES["identity-list"]
+    for step in _OWNER:
+        replayer.comparison.differences(EXAMPLES[step]["response"], replayer.send(EXAMPLES[step]).json(), "application")
+    *listed, owner = example["response"]["_embedded"]["identities"]
+
+    for document in reversed(listed):
+        entity = document["entity"] | {
+            name: "123456789" for name in ("tax_id", "business_tax_id") if document["entity"][f"{name}_provided"]
+        }
+        body = {"entity": {n: v for n, v in entity.items() if v is not None}, "tags": document["tags"]}
+        answer = replayer.clients["partner"].post("/identities", body)
+        replayer.comparison.ids[document["id"]] = answer.json()["id"]
+    answer = replayer.send(example)
+
+    assert owner["tags"] == {"application_name": "BrainTree"}
+    assert answer.json()["page"] == {"offset": 0, "limit": 20, "count": 10}
+    assert replayer.differences(example, answer.json()) == []
+
+
+def test_the_root_names_every_list_that_is_served() -> None:
+    links = Replayer().clients["admin"].get("/").json()["_links"]
+
+    assert {rel: link["href"].removeprefix("http://testserver") for rel, link in links.items()} == {
+        "self": "/", "applications": "/applications", "identities": "/identities", "users": "/users",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(set(LINKS) & set(TEMPLATES)))
+def test_documented_links_are_registered_or_named_as_to_come(kind: str) -> None:
+    documented = {rel for rel, found in TEMPLATES[kind]["rels"].items() if found["always"]}
+
+    ours = LINKS[kind] | LINKS_TO_COME.get(kind, {}).keys()
+
+    assert documented <= ours
+    assert not LINKS[kind] & LINKS_TO_COME.get(kind, {}).keys()
+
+
+def test_every_example_of_the_sections_is_replayed() -> None:
+    sections = re.compile(r"(create-application|application|identity)-")
+    replayed = {example for steps in REPLAYS.values() for example in steps} | {"identity-list"}
+
+    assert {example for example in EXAMPLES if sections.match(example)} <= replayed
+
+
+def test_the_secret_of_a_new_user_lets_it_in() -> None:
+    document = Replayer().send(EXAMPLES["create-application-1-user"]).json()
+
+    actor = authenticate_api_user(user_id=document["id"], secret=Secret(document["password"]), origin=Origin())
+
+    assert actor is not None

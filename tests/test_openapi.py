@@ -1,0 +1,194 @@
+"""The OpenAPI document: valid, complete, and true."""
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from hypothesis import HealthCheck, given
+from hypothesis import settings as fuzz
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.parsing import MEDIA_TYPES
+from api.views import ApiView, ResourceViewSet
+from tenancy.models import ApplicationProfile, MerchantProfile, Processor, RiskProfile
+from tenancy.services import enable_processor
+from tenancy.transactions import transaction
+from tests.conftest import ApiClient
+from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
+from tests.factories.tenancy import Login, make_application, make_platform_login
+
+DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+
+
+Route = tuple[str, type[ApiView], dict[str, str]]
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[Route]:
+    """Path, view and actions of every route of the API."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        path = f"{prefix}{pattern.pattern}"
+        view = getattr(pattern.callback, "cls", None) if isinstance(pattern, URLPattern) else None
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern, path)
+        elif view is not None and issubclass(view, ApiView):
+            yield "/" + re.sub(r"<str:(\w+)>", "{}", path), view, getattr(pattern.callback, "actions", {}) or {}
+
+
+def resolved(reference: dict[str, Any]) -> dict[str, Any]:
+    name = reference["$ref"].rpartition("/")[2]
+    found: dict[str, Any] = DOCUMENT["components"]["schemas"][name]
+    return found
+
+
+def test_it_is_made_without_a_warning() -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/schema", "application/vnd.oai.openapi"),
+        ("/schema/", "application/vnd.oai.openapi"),
+        ("/schema/?format=json", "application/vnd.oai.openapi+json"),
+        ("/schema?format=yaml", "application/vnd.oai.openapi"),
+    ],
+)
+@pytest.mark.django_db
+def test_it_is_served_to_everybody_and_valid(anonymous: ApiClient, path: str, media_type: str) -> None:
+    answer = anonymous.get(path)
+
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, media_type)
+    document = yaml.safe_load(answer.content)
+    validate_schema(document)
+    assert document["openapi"] == "3.1.0"
+    assert document["paths"].keys() == DOCUMENT["paths"].keys()
+
+
+def test_every_route_of_the_api_is_in_it() -> None:
+    served = {(path, method) for path, _, actions in routes() for method in actions if method != "head"}
+    told = {(re.sub(r"\{\w+\}", "{}", path), method) for path, method in OPERATIONS}
+
+    assert told - {("/", "get")} == served
+    assert ("/", "get") in told
+
+
+@pytest.mark.parametrize(("path", "method"), [found for found in OPERATIONS if found[1] in {"post", "put"}])
+def test_bodies_are_told_under_every_media_type(path: str, method: str) -> None:
+    content = DOCUMENT["paths"][path][method]["requestBody"]["content"]
+
+    assert content.keys() == MEDIA_TYPES
+    assert {resolved(found["schema"])["type"] for found in content.values()} == {"object"}
+
+
+def test_lists_are_told_with_their_envelope_and_filters() -> None:
+    lists = [(path, view) for path, view, actions in routes() if actions.get("get") == "list"]
+    operations = {re.sub(r"\{\w+\}", "{}", path): methods.get("get") for path, methods in DOCUMENT["paths"].items()}
+
+    for path, view in lists:
+        assert issubclass(view, ResourceViewSet)
+        parameters = {found["name"] for found in operations[path]["parameters"] if found["in"] == "query"}
+        answer = resolved(operations[path]["responses"]["200"]["content"]["application/json"]["schema"])
+        rows = resolved(answer["properties"]["_embedded"].get("allOf", [answer["properties"]["_embedded"]])[0])
+        filters = {name.replace("__", ".") for name in view.filter_class.base_filters}
+        assert parameters == filters | {"limit", "offset", "sort", "after_cursor", "before_cursor"}
+        assert sorted(answer["required"]) == ["_embedded", "_links", "page"]
+        assert list(rows["properties"]) == [view.embedded_key]
+
+
+def test_the_page_of_a_list_is_told_in_both_forms() -> None:
+    page = resolved(DOCUMENT["components"]["schemas"]["IdentityDocumentList"]["properties"]["page"])
+
+    assert page["properties"].keys() == {"offset", "limit", "count", "next_cursor"}
+    assert page["required"] == ["limit"]
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.django_db
+def test_every_operation_refuses_strangers(anonymous: ApiClient, path: str, method: str) -> None:
+    answer = anonymous.request(method.upper(), re.sub(r"\{\w+\}", "IDbW447N4itVizGmsMCKyTb", path), {})
+
+    assert DOCUMENT["paths"][path][method]["security"] == [{"apiUser": []}]
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Basic realm="Merchantry"')
+
+
+class World:
+    """Log-ins of the three roles, and ids of theirs and of somebody else for the places of paths."""
+
+    def __init__(self) -> None:
+        self.application, self.partner = make_application()
+        self.admin = make_platform_login()
+        identity = make_merchant_identity(self.application)
+        self.merchant = make_merchant_login(identity)
+        foreign_application, foreign = make_application("Other")
+        for tenant in (self.application, foreign_application):
+            enable_processor(
+                application=tenant, name=Processor.Name.DUMMY_V1, config={}, by=self.admin.actor, at=tenant.created_at
+            )
+        with transaction(by=self.admin.actor):
+            profiles = [*ApplicationProfile.objects.all(), *MerchantProfile.objects.all(), *RiskProfile.objects.all()]
+        rows = [identity, make_identity(foreign_application), self.partner.user, foreign.user, *profiles]
+        self.applications = [self.application.public_id, foreign_application.public_id]
+        self.ids = [*self.applications, *(row.public_id for row in rows), "DUMMY_V1", "nonsense"]
+
+    def place(self, path: str, name: str, number: int) -> str:
+        """One of the ids that may stand here, in turn."""
+        prefixes = {"users": "US", "identities": "ID", "applications": "AP", "processors": "DUMMY"}
+        prefixes |= {"application_profiles": "PP", "merchant_profiles": "MP", "risk_profiles": "RP"}
+        kind = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
+        fitting = [one for one in self.ids if one.startswith(prefixes[kind])]
+        return [*fitting, *fitting, "nonsense", "ID111"][number % (2 * len(fitting) + 2)]
+
+
+@pytest.fixture
+def world(db: None, settings: Any) -> Iterator[World]:
+    """Requests leave the test's connection alone, as those of Django's own test client do."""
+    settings.API_REQUESTS_PER_SECOND = 0
+    ends = (request_started, request_finished)
+    for signal in ends:
+        signal.disconnect(close_old_connections)
+    yield World()
+    for signal in ends:
+        signal.connect(close_old_connections)
+
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("role", ["admin", "partner", "merchant"])
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_operation_does_what_the_document_says(world: World, path: str, method: str, role: str) -> None:
+    """Wrong credentials are left out: they are counted, and soon everything would be 429. Strangers: see above."""
+    login: Login = getattr(world, role)
+    headers = {"Authorization": ApiClient(login).headers["Authorization"]}
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.app = WSGIHandler()
+    operation = schema[path][method.upper()]
+    turn = iter(range(10_000))
+
+    @fuzz(max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy())
+    def send(case: schemathesis.Case) -> None:
+        number = next(turn)
+        if number % 4:  # every fourth keeps what was thought up
+            case.path_parameters = {name: world.place(path, name, number) for name in case.path_parameters or {}}
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    send()
