@@ -5,7 +5,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.views import ResourceViewSet, find_visible
+from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import ApplicationFilter, ProcessorFilter
 from onboarding.serializers.applications import (
@@ -16,6 +16,7 @@ from onboarding.serializers.applications import (
     ProcessorInput,
     ProcessorUpdate,
 )
+from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import Application, Processor
 from tenancy.roles import Permission
@@ -83,7 +84,7 @@ class ProcessorViewSet(ResourceViewSet):
         visible = self.visible()
         name = public_id.upper()
         found: Processor | None = visible.filter(processor=name).first() if name in Processor.Name.values else None
-        return found or find_visible(visible, public_id)
+        return found or find(visible, public_id)
 
     def create(self, request: Request, application: str) -> Response:
         """Enable a processor for the application."""
@@ -110,7 +111,4 @@ class ProcessorViewSet(ResourceViewSet):
         return Response(self.document_of(processor))
 
     def _application(self) -> Application:
-        found: Application = find_visible(
-            Application.objects.visible_to(self.actor).tenants(), self.kwargs["application"]
-        )
-        return found
+        return tenancy.find_application(self.kwargs["application"], by=self.actor)

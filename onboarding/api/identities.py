@@ -6,12 +6,13 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.views import ResourceViewSet, find_visible
+from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import IdentityFilter
 from onboarding.models import Identity
 from onboarding.serializers.identities import IdentityDocument, IdentityInput, IdentityUpdate
 from resources.errors import FieldError
+from tenancy import services as tenancy
 from tenancy.models import Application
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
@@ -76,5 +77,5 @@ class ApplicationIdentityViewSet(IdentityViewSet):
     """Identities of one application."""
 
     def visible(self) -> QuerySet[Identity]:
-        application = find_visible(Application.objects.visible_to(self.actor).tenants(), self.kwargs["application"])
+        application = tenancy.find_application(self.kwargs["application"], by=self.actor)
         return super().visible().filter(application_id=application.pk)

@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.views import ResourceViewSet, find_visible
+from api.views import ResourceViewSet
 from onboarding.filters import ApplicationProfileFilter, MerchantProfileFilter, RiskProfileFilter
 from onboarding.serializers.applications import (
     ApplicationProfileDocument,
@@ -14,7 +14,7 @@ from onboarding.serializers.applications import (
 )
 from resources.errors import FieldError
 from tenancy import services as tenancy
-from tenancy.models import Application, ApplicationProfile, MerchantProfile, RiskProfile
+from tenancy.models import ApplicationProfile, MerchantProfile, RiskProfile
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -63,7 +63,7 @@ class OneApplicationProfileViewSet(ApplicationProfileViewSet):
         """The application's profile: which risk profile holds."""
         del request
         with transaction(by=self.actor):
-            owner = find_visible(Application.objects.visible_to(self.actor).tenants(), application)
+            owner = tenancy.find_application(application, by=self.actor)
             profile = self.visible().get(application_id=owner.pk)
             return Response(self.documents([profile])[0])
 

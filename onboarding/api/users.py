@@ -5,11 +5,12 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.views import ResourceViewSet, find_visible
+from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import ApiUserFilter
 from onboarding.models import Identity
 from onboarding.serializers.applications import TenantUserInput, UserDocument, UserInput, UserUpdate
+from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import ApiUser, Application
 from tenancy.roles import Permission, Role
@@ -81,10 +82,7 @@ class ApplicationUserViewSet(UserViewSet):
         )
 
     def _application(self) -> Application:
-        found: Application = find_visible(
-            Application.objects.visible_to(self.actor).tenants(), self.kwargs["application"]
-        )
-        return found
+        return tenancy.find_application(self.kwargs["application"], by=self.actor)
 
 
 class IdentityUserViewSet(UserViewSet):
@@ -98,7 +96,7 @@ class IdentityUserViewSet(UserViewSet):
         """Create a user with ROLE_MERCHANT, which sees this identity and what belongs to it."""
         del request
         with transaction(by=self.actor):
-            identity = find_visible(
+            identity = find(
                 Identity.objects.visible_to(self.actor).select_related("application"), self.kwargs["identity"]
             )
         body = self.read_body(TenantUserInput).validated_data

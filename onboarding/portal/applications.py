@@ -21,7 +21,7 @@ from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
 from portal.templatetags.portal import badge, moment
 from portal.timeline import timeline_of
-from portal.views import ListPage, Page, find
+from portal.views import ListPage, Page
 from tenancy import services as tenancy
 from tenancy.actors import Actor
 from tenancy.models import Application, ApplicationProfile
@@ -38,7 +38,7 @@ class ApplicationPage(Page):
 
     def application(self, public_id: str) -> Application:
         """Call it in a transaction. Raises NotVisible."""
-        return find_application(self.actor, public_id)
+        return tenancy.find_application(public_id, by=self.actor)
 
     def frame(self, application: Application, *here: str) -> dict[str, Any]:
         return application_frame(self.actor, application, self.tab, *here)
@@ -121,7 +121,7 @@ class ApplicationIdentities(IdentityList):
     ]
 
     def visible(self) -> QuerySet[Identity]:
-        self.tenant = find_application(self.actor, self.kwargs["pk"])
+        self.tenant = tenancy.find_application(self.kwargs["pk"], by=self.actor)
         return Identity.objects.visible_to(self.actor).filter(application=self.tenant)
 
     def row(self, resource: Identity) -> Mapping[str, Any]:
@@ -216,12 +216,6 @@ class EditApplication(ApplicationPage):
                 "cancel_url": reverse("onboarding:application", args=[application.public_id]),
             },
         )
-
-
-def find_application(actor: Actor, public_id: str) -> Application:
-    """A tenant within what the actor may see; call it in a transaction. Raises NotVisible."""
-    found: Application = find(Application.objects.visible_to(actor).tenants(), public_id)
-    return found
 
 
 def application_frame(actor: Actor, application: Application, current: str, *here: str) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from onboarding.portal.facts import identity_facts
 from onboarding.serializers.identities import IdentityDocument
 from portal.templatetags.portal import badge, moment
 from portal.timeline import timeline_of
-from portal.views import ListPage, Page, find
+from portal.views import ListPage, Page
 from resources.errors import DomainError
+from resources.lookup import find
+from tenancy import services as tenancy
 from tenancy.models import Application
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
@@ -110,8 +112,7 @@ class CreateIdentity(Page):
 
     def _application(self, public_id: str) -> Application:
         with transaction(by=self.actor):
-            found: Application = find(Application.objects.visible_to(self.actor).tenants(), public_id)
-            return found
+            return tenancy.find_application(public_id, by=self.actor)
 
     @staticmethod
     def _form_class(request: HttpRequest) -> type[MerchantIdentityForm | BuyerIdentityForm]:

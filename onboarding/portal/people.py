@@ -14,8 +14,9 @@ from api.filters import TextFilter, ValueFilter
 from onboarding.forms.applications import PersonForm
 from onboarding.models import Identity
 from portal.templatetags.portal import badge, moment
-from portal.views import ListPage, Page, find
+from portal.views import ListPage, Page
 from resources.errors import FieldError, NotVisible
+from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import Application, Person
 from tenancy.roles import PERMISSIONS, Permission, Role

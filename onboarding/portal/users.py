@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from onboarding.filters import ApiUserFilter
 from onboarding.forms.applications import PlatformUserForm
-from onboarding.portal.applications import ApplicationPage, application_frame, find_application
+from onboarding.portal.applications import ApplicationPage, application_frame
 from portal.templatetags.portal import badge, id_chip, moment
 from portal.timeline import timeline_of
-from portal.views import ListPage, Page, find
+from portal.views import ListPage, Page
+from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import ApiUser
 from tenancy.roles import Permission, Role
@@ -69,7 +70,7 @@ class ApplicationUsers(ApiUserList):
     ]
 
     def visible(self) -> QuerySet[ApiUser]:
-        self.tenant = find_application(self.actor, self.kwargs["pk"])
+        self.tenant = tenancy.find_application(self.kwargs["pk"], by=self.actor)
         return ApiUser.objects.visible_to(self.actor).filter(application=self.tenant)
 
     def row(self, resource: ApiUser) -> Mapping[str, Any]:

@@ -14,10 +14,8 @@ from django.db.models import F, QuerySet
 from rest_framework.request import Request
 
 from api.errors import BadRequest
-from resources.errors import NotVisible
-from resources.ids import MalformedId
 from resources.keyset import beyond, read_window
-from resources.models import Resource
+from resources.lookup import find
 
 CURSOR_VERSION = "2022-02-01"
 MAX_LIMIT = 100
@@ -110,7 +108,7 @@ def _cursor_page(queryset: QuerySet[Any], request: Request, visible: QuerySet[An
     older = is_ascending == backwards
     window = queryset
     if cursor := after or before:
-        window = queryset.filter(beyond(_cursor_row(visible, cursor), older=older))
+        window = queryset.filter(beyond(find(visible, cursor), older=older))
     rows, has_more = read_window(window, older=older, limit=limit)
     if backwards and rows:
         rows.reverse()
@@ -123,17 +121,6 @@ def _cursor_page(queryset: QuerySet[Any], request: Request, visible: QuerySet[An
         pairs = [*told, ("limit", limit), ("after_cursor", rows[-1].public_id)]
         links["next"] = f"{request.path}?{urlencode(pairs, safe=',')}"
     return Page(rows, page, links)
-
-
-def _cursor_row(visible: QuerySet[Any], cursor: str) -> Any:
-    model: type[Resource] = visible.model
-    try:
-        row = visible.filter(pk=model.parse_id(cursor)).first()
-    except MalformedId:
-        row = None
-    if row is None:
-        raise NotVisible(cursor)
-    return row
 
 
 def _count(queryset: QuerySet[Any], offset: int, seen: int) -> tuple[int, bool]:

@@ -14,8 +14,7 @@ from api.documents import DocumentSerializer, base_url
 from api.filters import ListFilter
 from api.inputs import InputSerializer
 from api.paging import read_page
-from resources.errors import NotVisible
-from resources.ids import MalformedId
+from resources.lookup import find
 from resources.models import Resource
 from tenancy.actors import Actor
 from tenancy.roles import Permission
@@ -88,7 +87,7 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
 
     def find(self, public_id: str) -> Any:
         """The row with this id within what the actor may see; call it in a transaction. Raises NotVisible."""
-        return find_visible(self.visible(), public_id)
+        return find(self.visible(), public_id)
 
     def documents(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         """The documents of some rows. A resource whose document needs more than its row fetches that here, at once."""
@@ -99,15 +98,3 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
         """The document of a row that a service gave back."""
         with transaction(by=self.actor):
             return self.documents([row])[0]
-
-
-def find_visible(visible: QuerySet[Any], public_id: str) -> Any:
-    """The row with this public id among visible ones. Foreign, absent and malformed are the same: NotVisible."""
-    model: type[Resource] = visible.model
-    try:
-        row = visible.filter(pk=model.parse_id(public_id)).first()
-    except MalformedId:
-        row = None
-    if row is None:
-        raise NotVisible(public_id)
-    return row

@@ -13,15 +13,19 @@ HEADS = ("TRANSACTIONS", "PEOPLE", "REVIEW", "DEVICES", "SYSTEM")
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the navigation. `section` is what a page names to be the current one."""
+    """One page of the navigation, by the name of its URL (`onboarding:identities`)."""
 
     head: str
     label: str
-    section: str
     url_name: str
     icon: str
     permission: Permission
     order: int = 50
+
+    @property
+    def section(self) -> str:
+        """What a page names as its section to be the current one: `identities`."""
+        return self.url_name.rpartition(":")[2]
 
 
 _entries: list[Entry] = []

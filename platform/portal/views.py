@@ -15,6 +15,7 @@ from portal.navigation import first_page_for
 from resources import ids
 from resources.errors import NotVisible
 from resources.keyset import beyond, read_window
+from resources.lookup import find
 from resources.models import Resource
 from tenancy.actors import Actor, MissingPermission
 from tenancy.origins import origin_of
@@ -94,7 +95,7 @@ class ListPage(Page):
 def read_list(request: HttpRequest, visible: QuerySet[Any], listed: QuerySet[Any]) -> dict[str, Any]:
     """One page of rows by the `after` or `before` of the URL, with the links to its neighbours and a bounded count."""
     before, after = request.GET.get("before"), request.GET.get("after")
-    position = _find(visible, before or after) if before or after else None
+    position = _position(visible, before or after)
     is_backwards = bool(before)
     beside = listed.filter(beyond(position, older=not is_backwards)) if position is not None else listed
     rows, has_more = read_window(beside, older=not is_backwards, limit=PAGE_SIZE)
@@ -116,21 +117,12 @@ def counted_words(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def find(visible: QuerySet[Any], public_id: str) -> Any:
-    """The row with this id among visible ones. Raises NotVisible."""
-    row = _find(visible, public_id)
-    if row is None:
-        raise NotVisible(public_id)
-    return row
-
-
-def _find(visible: QuerySet[Any], public_id: str | None) -> Any:
-    model = visible.model
+def _position(visible: QuerySet[Any], named: str | None) -> Any:
+    """The row that a link of a list stands on; one that is gone or made up is the beginning of the list."""
     try:
-        key = model.parse_id(public_id or "") if issubclass(model, Resource) else ids.decode(public_id or "")
-    except ids.MalformedId:
+        return find(visible, named) if named else None
+    except NotVisible:
         return None
-    return visible.filter(pk=key).first()
 
 
 def _beside(request: HttpRequest, side: str, row: Model) -> str:

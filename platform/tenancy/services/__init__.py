@@ -4,7 +4,7 @@ from tenancy.services.api_users import (
     create_api_user,
     update_api_user,
 )
-from tenancy.services.applications import update_application
+from tenancy.services.applications import find_application, update_application
 from tenancy.services.logins import authenticate_api_user, person_actor, record_denial
 from tenancy.services.people import EmailTaken, create_person, set_person_active
 from tenancy.services.platform import platform_id
@@ -21,6 +21,7 @@ __all__ = [
     "create_api_user",
     "create_person",
     "enable_processor",
+    "find_application",
     "person_actor",
     "platform_id",
     "record_denial",

@@ -2,10 +2,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from resources.lookup import find
 from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.roles import Permission
 from tenancy.transactions import act
+
+
+def find_application(public_id: str, *, by: Actor) -> Application:
+    """A tenant in the actor's sight, never the platform itself; call it in a transaction. Raises NotVisible."""
+    found: Application = find(Application.objects.visible_to(by).tenants(), public_id)
+    return found
 
 
 def update_application(*, application: Application, values: Mapping[str, Any], by: Actor, at: datetime) -> Application:
