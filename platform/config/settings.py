@@ -173,7 +173,6 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Merchantry] "
@@ -193,7 +192,14 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": read("CACHE_URL")}}
+CACHES = {
+    "default": {
+        "BACKEND": "portal.cache.PatientRedisCache",
+        "LOCATION": read("CACHE_URL"),
+        "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.5},
+    },
+    "here": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 
 # --- the browser's fences --------------------------------------------------------------------------------------------
 

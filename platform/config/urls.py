@@ -1,5 +1,7 @@
 """Where everything hangs: the API at the host root, the portal under /dashboard/."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.urls import include, is_valid_path, path
 
@@ -30,13 +32,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if api.middleware.is_portal(request.path_info):
-        return portal.errors.server_error(request, status=400)
+        return portal.errors.failed(request, exception)
     return api.middleware.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if api.middleware.is_portal(request.path_info):
-        return portal.errors.server_error(request)
+        return portal.errors.failed(request, sys.exc_info()[1])
     return api.middleware.server_error(request)
 
 
@@ -48,7 +50,7 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("healthz", health.alive),
     path("readyz", health.ready),
-    path("dashboard/account/", include("allauth.account.urls")),
+    path("dashboard/account/", include("portal.account_urls")),
     path("dashboard/", include("portal.urls")),
     path("dashboard/", include("onboarding.portal.urls")),
 ]

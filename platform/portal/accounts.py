@@ -1,9 +1,11 @@
-"""How people sign in: allauth's rules, with sign-up closed and every log-in and refusal audited."""
+"""How people sign in: allauth's rules, with sign-up closed, and every log-in, refusal and new password audited."""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.signals import password_changed, password_reset, password_set
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from events.services import record_audit
@@ -32,10 +34,46 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: Person) -> None:
         super().login(request, user)
-        actor = person_actor(user, origin=origin_of(request))
-        tenant = actor.own_application_id or platform_id()
-        with transaction(by=actor):
-            record_audit("sign_in", application_id=tenant, by=actor.signature, at=timezone.now())
+        audit("sign_in", request, user)
+
+    def logout(self, request: HttpRequest) -> None:
+        if request.user.is_authenticated:
+            audit("sign_out", request, request.user)
+        super().logout(request)
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        del request
+        return reverse("portal:home")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return origin_of(request).address or "unknown"
+
+
+def audit(action: str, request: HttpRequest, person: Person) -> None:
+    """Write down what somebody did with their own account."""
+    actor = person_actor(person, origin=origin_of(request))
+    with transaction(by=actor):
+        record_audit(
+            action,
+            application_id=actor.own_application_id or platform_id(),
+            by=actor.signature,
+            at=timezone.now(),
+        )
+
+
+def audit_passwords() -> None:
+    """Allauth tells of new passwords by signals only."""
+    for signal, action in (
+        (password_changed, "change_password"),
+        (password_set, "change_password"),
+        (password_reset, "reset_password"),
+    ):
+        signal.connect(_AuditPassword(action), weak=False, dispatch_uid=f"audit_{action}_{id(signal)}")
+
+
+class _AuditPassword:
+    def __init__(self, action: str) -> None:
+        self.action = action
+
+    def __call__(self, request: HttpRequest, user: Person, **_: Any) -> None:
+        audit(self.action, request, user)

@@ -1,7 +1,13 @@
 """Error pages. Paths of the API get the error body instead (config.urls decides)."""
 
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tenancy.actors import MissingPermission
@@ -14,7 +20,32 @@ def not_found(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest, *, status: int = 500) -> HttpResponse:
-    return render(request, "portal/500.html", {"request_id": getattr(request, "request_id", "")}, status=status)
+    return _bare("portal/500.html", request, status=status)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """The database is away, and may be back in a moment."""
+    response = _bare("portal/503.html", request, status=503)
+    response["Retry-After"] = "1"
+    return response
+
+
+def failed(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    """The page for an exception that no view answered."""
+    if is_database_away(error):
+        return unavailable(request)
+    if isinstance(error, SessionInterrupted):  # signed out in another window meanwhile
+        return redirect_to_login(request.get_full_path())
+    return server_error(request, status=400 if isinstance(error, SuspiciousOperation | BadRequest) else 500)
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether an exception, or one that it came from, is the driver's. Django hides it behind an interrupted session."""
+    while error is not None:
+        if isinstance(error, OperationalError | InterfaceError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def forbidden(request: HttpRequest, error: MissingPermission) -> HttpResponse:
@@ -34,3 +65,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form whose token is missing or stale: nothing was done."""
     del reason
     return render(request, "portal/403.html", {"is_stale_form": True}, status=403)
+
+
+def _bare(template: str, request: HttpRequest, *, status: int) -> HttpResponse:
+    """A page that asks neither session nor database, which may be what failed."""
+    context = {"environment": settings.ENVIRONMENT, "request_id": getattr(request, "request_id", "")}
+    return HttpResponse(render_to_string(template, context), status=status)

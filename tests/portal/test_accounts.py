@@ -59,12 +59,43 @@ def test_eleventh_guess_is_not_looked_at(client: Client, ada: Person) -> None:
     assert client.get(PAGE).status_code == 302
 
 
-def test_sign_up_is_closed(client: Client) -> None:
-    answer = client.get("/dashboard/account/signup/")
+@pytest.mark.parametrize(
+    "path", ["signup", "email", "confirm-email", "confirm-email/MQ:x", "login/code", "phone/change"]
+)
+def test_accounts_and_addresses_are_not_for_everybody_to_change(client: Client, ada: Person, path: str) -> None:
+    sign_in(client)
 
-    assert b"Accounts are by invitation" in answer.content
-    client.post("/dashboard/account/signup/", {"email": "eve@example.org", "password1": PASSWORD})
+    answers = [
+        client.get(f"/dashboard/account/{path}/"),
+        client.post(f"/dashboard/account/{path}/", {"email": "eve@example.org"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
     assert not Person.objects.filter(email="eve@example.org").exists()
+
+
+def test_new_password_keeps_this_session_and_is_audited(client: Client, ada: Person) -> None:
+    other = Client()
+    sign_in(client)
+    sign_in(other)
+
+    answer = client.post(
+        "/dashboard/account/password/change/",
+        {"oldpassword": PASSWORD, "password1": "brand new horse 44", "password2": "brand new horse 44"},
+    )
+
+    assert answer["Location"] == "/dashboard/"
+    assert (client.get(PAGE).status_code, other.get(PAGE).status_code) == (200, 302)
+    assert ("change_password", "DONE", "Ada") in audited()
+
+
+def test_signing_out_is_audited(client: Client, ada: Person) -> None:
+    sign_in(client)
+
+    client.post("/dashboard/account/logout/")
+
+    assert client.get(PAGE).status_code == 302
+    assert audited()[-1] == ("sign_out", "DONE", "Ada")
 
 
 def test_session_ends_after_a_quarter_of_an_hour_without_use(client: Client, ada: Person) -> None:
@@ -148,6 +179,7 @@ def test_reset_mail_leads_to_a_new_password(client: Client, ada: Person) -> None
     form = client.get(link, follow=True)
     client.post(form.request["PATH_INFO"], {"password1": "brand new horse 44", "password2": "brand new horse 44"})
     assert sign_in(client, "brand new horse 44") == 302
+    assert ("reset_password", "DONE", "Ada") in audited()
 
 
 def test_reset_refuses_a_weak_password(client: Client, ada: Person) -> None:
