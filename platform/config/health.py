@@ -4,8 +4,11 @@ import logging
 
 import redis
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
+
+from config.startup import refuse_unfit_database
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +20,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database and cache answer, 503 while one does not."""
+    """200 when database and cache answer and the database is fit for us, 503 while not."""
     del request
     failing = [name for name, check in (("database", _ask_database), ("cache", _ask_cache)) if not check()]
     if failing:
@@ -28,8 +31,12 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _ask_database() -> bool:
     try:
+        refuse_unfit_database()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM application LIMIT 1")
+    except ImproperlyConfigured as error:
+        logger.error("unfit_database", extra={"error": str(error)})  # noqa: TRY400 - an answer, not a surprise
+        return False
     except Error:
         connection.close()
         return False

@@ -22,12 +22,11 @@ PORTAL_OVER_HTTP: bool = read("PORTAL_OVER_HTTP")
 ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
 TRUSTED_PROXY_COUNT: int = read("TRUSTED_PROXY_COUNT")
 
-# --- keys: four purposes, four keys ----------------------------------------------------------------------------------
+# --- keys: three purposes, three keys --------------------------------------------------------------------------------
 
 SECRET_KEY: str = read("SECRET_KEY")
 API_KEY_PEPPER: str = read("API_KEY_PEPPER")
 VAULT_KEYS = read("VAULT_KEYS")
-VAULT_INDEX_KEY: bytes = read("VAULT_INDEX_KEY")
 
 # --- apps ------------------------------------------------------------------------------------------------------------
 
@@ -117,8 +116,17 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,  # transactions are opened by tenancy.transaction, with an actor
     }
 }
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = _APP_ROLE_OPTIONS
-DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+# Over TCP a server that is silently gone is noticed within half a minute; a socket ignores all but the first.
+_LOST_SERVER_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
+DATABASES["default"]["OPTIONS"] = (
+    _LOST_SERVER_OPTIONS | DATABASES["default"].get("OPTIONS", {}) | {"options": _APP_ROLE_OPTIONS}
+)
 if _owner := read("DATABASE_OWNER_URL"):
     DATABASES["owner"] = _owner
 

@@ -1,26 +1,36 @@
-"""What is asked before a process serves or works: a role that row security binds, and the right keys."""
+"""What is asked before a process serves or works: safe settings, a role that row security binds, and the right keys."""
 
+import functools
 import logging
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 import vault.services as vault
-from tenancy.checks import role_problems
+from tenancy.checks import live_settings_are_safe, role_problems
 from vault.keys import UnusableKey
 
 logger = logging.getLogger(__name__)
 
 
 def refuse_unsafe() -> None:
-    """Raises ImproperlyConfigured. A database that is away is no refusal: /readyz tells, and it may come back."""
+    """Raises ImproperlyConfigured. A database that is away is no refusal: it is asked again, and it may come back."""
+    unsafe = live_settings_are_safe()
+    if unsafe:
+        raise ImproperlyConfigured(" ".join(error.msg for error in unsafe))
     try:
-        problems = role_problems()
-        vault.check_keys()
-    except OperationalError:
+        refuse_unfit_database()
+    except (OperationalError, InterfaceError):
         logger.warning("started_without_database")
-        return
+
+
+@functools.cache  # of what returns: a process asks until it has passed once
+def refuse_unfit_database() -> None:
+    """Raises ImproperlyConfigured, or Django's OperationalError while the database is away."""
+    problems = role_problems()
+    try:
+        vault.check_keys()
     except UnusableKey as error:
-        raise ImproperlyConfigured(str(error)) from error
+        problems.append(str(error))
     if problems:
         raise ImproperlyConfigured(" ".join(problems))

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
 
 @register(Tags.database)
 def app_role_is_bound(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -43,6 +45,7 @@ def live_settings_are_safe(**_: Any) -> list[CheckMessage]:
         "PORTAL_OVER_HTTP": settings.PORTAL_OVER_HTTP,
         "PUBLIC_URL": not settings.PUBLIC_URL.startswith("https://"),
         "ALLOWED_HOSTS": any("*" in host or host.startswith(".") for host in settings.ALLOWED_HOSTS),
+        "EMAIL_URL": settings.EMAIL_BACKEND != SMTP,
     }
     return [
         Error(f"{name} is not fit for a live installation.", id="tenancy.E010")

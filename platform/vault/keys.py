@@ -1,4 +1,4 @@
-"""The keys of the vault. They come from outside the database, as four different settings with one purpose each."""
+"""The keys of the vault. They come from outside the database, as different settings with one purpose each."""
 
 import base64
 import binascii

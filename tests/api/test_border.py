@@ -1,7 +1,9 @@
 """What happens before and after any view: paths, queries, negotiation, headers, cookies."""
 
+import io
 import json
 import re
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -208,6 +210,62 @@ def test_method_that_is_not_served_is_405(partner: ApiClient, method: str) -> No
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, POST")
     message = f'Method "{method}" not allowed.'
     assert errors_of(answer) == [{"code": "METHOD_NOT_ALLOWED", "message": message}]
+
+
+def chunked(body: bytes, *, input_terminated: bool = True) -> dict[str, Any]:
+    """What a server passes on of a body in chunks: no length, and a stream that ends by itself."""
+    return {
+        "CONTENT_LENGTH": "",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": input_terminated,
+    }
+
+
+def test_chunked_body_is_read(partner: ApiClient) -> None:
+    answer = send(partner, "POST", "/identities", **chunked(b'{"entity": {"first_name": "Ann"}}'))
+
+    assert (answer.status_code, answer.json()["entity"]["first_name"]) == (201, "Ann")
+
+
+@pytest.mark.parametrize(("length", "status"), [(256 * 1024, 201), (256 * 1024 + 1, 413)])
+def test_chunked_body_has_the_limit_of_all_bodies(partner: ApiClient, length: int, status: int) -> None:
+    answer = send(partner, "POST", "/identities", **chunked(b'{"entity": {}}'.ljust(length)))
+
+    assert answer.status_code == status
+    if status == 413:
+        assert errors_of(answer) == [{"code": "PAYLOAD_TOO_LARGE", "message": "The body is larger than 256 kB."}]
+
+
+def test_chunked_body_whose_end_is_not_told_is_refused(partner: ApiClient) -> None:
+    answer = send(partner, "POST", "/identities", **chunked(b"{}", input_terminated=False))
+
+    message = "A body is read by its Content-Length here."
+    assert (answer.status_code, errors_of(answer)) == (400, [{"code": "BAD_REQUEST", "message": message}])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/schema?format=xml", 406, "NOT_ACCEPTABLE"),
+        ("POST", "/schema?format=yaml", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_error_of_the_schema_is_json(anonymous: ApiClient, method: str, path: str, status: int, code: str) -> None:
+    answer = anonymous.request(method, path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    assert [error["code"] for error in errors_of(answer)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type"),
+    [("", "application/vnd.oai.openapi"), ("?format=json", "application/vnd.oai.openapi+json")],
+)
+def test_schema_comes_in_two_formats(anonymous: ApiClient, query: str, media_type: str) -> None:
+    answer = anonymous.get(f"/schema{query}")
+
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, media_type)
 
 
 def test_root_links_what_is_served(partner: ApiClient) -> None:

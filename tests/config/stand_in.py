@@ -1,6 +1,9 @@
 """A project of a few lines with the same commands as the real one, so that supervising can be tested by itself."""
 
+import shutil
 from pathlib import Path
+
+from tests.plugin import ROOT
 
 MANAGE = """
 import sys, os
@@ -48,4 +51,5 @@ def write_stand_in(root: Path) -> Path:
     (package / "__init__.py").write_text("")
     (package / "wsgi.py").write_text(WSGI)
     (package / "celery.py").write_text(CELERY)
+    shutil.copy(ROOT / "platform/config/gunicorn.py", package)
     return root

@@ -373,7 +373,7 @@ def test_keys_are_made_once_and_new_ones_added(tmp_path):
     keys = generated_keys(path)
 
     assert keys["SECRET_KEY"] == "kept=="
-    assert set(keys) == {"SECRET_KEY", "API_KEY_PEPPER", "VAULT_KEYS", "VAULT_INDEX_KEY"}
+    assert set(keys) == {"SECRET_KEY", "API_KEY_PEPPER", "VAULT_KEYS"}
     assert generated_keys(path) == keys
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.db import connections
 from pytest_django import Settings
 
-from tenancy.checks import app_role_is_bound, live_settings_are_safe, role_problems
+from tenancy.checks import SMTP, app_role_is_bound, live_settings_are_safe, role_problems
 from tests.tenancy.conftest import run
 
 SAFE = {
@@ -16,6 +16,7 @@ SAFE = {
     "PORTAL_OVER_HTTP": False,
     "PUBLIC_URL": "https://pay.example",
     "ALLOWED_HOSTS": ["pay.example"],
+    "EMAIL_BACKEND": SMTP,
 }
 
 
@@ -83,6 +84,12 @@ def test_each_unsafe_live_setting_is_named(settings: Settings, name: str, value:
 
     assert [error.msg for error in live_settings_are_safe()] == [f"{name} is not fit for a live installation."]
     assert [error.id for error in run_checks(tags=["security"]) if error.id.startswith("tenancy")] == ["tenancy.E010"]
+
+
+def test_live_installation_sends_its_mail(settings: Settings) -> None:
+    set_all(settings, SAFE | {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"})
+
+    assert [error.msg for error in live_settings_are_safe()] == ["EMAIL_URL is not fit for a live installation."]
 
 
 def test_sandbox_may_be_unsafe(settings: Settings) -> None:

@@ -19,10 +19,8 @@ def start_web(environment: Mapping[str, str], root: Path, port: int, *, log: Pat
     return Child(
         "web",
         [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"{HOST}:{port}"),
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5"),
-            # The control socket would lie in the home folder, one for all instances of a user.
-            *("--no-control-socket", "--log-level", "warning"),
+            *(sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi:application"),
+            *("--bind", f"{HOST}:{port}", "--graceful-timeout", "5", "--log-level", "warning"),
         ],
         environment=without_owner(environment),
         folder=root,
