@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import current_app
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -17,6 +18,7 @@ from resources import ids
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=7)
+KEPT_FOR_A_PERSON = timedelta(days=90)
 MAX_ATTEMPTS = 12
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -83,19 +85,25 @@ def work(*, limit: int = 100, seconds: float = 60) -> int:
 
 
 def sweep(now: datetime) -> int:
-    """Make the periodic jobs of this moment, and wake a worker where work is due. Safe under two schedulers."""
+    """Make the periodic jobs of this moment, and wake a worker where work is due. Safe under two schedulers.
+
+    While one of a kind is still open, a failing one above all, the next period's is not piled upon it.
+    """
+    waiting = set(Job.objects.open().values_list("kind", flat=True))
     for kind, every in registry.periodic():
-        period = _EPOCH + (now - _EPOCH) // every * every
-        _add(Job(kind=kind, key=period.isoformat(), due_at=period))
+        if kind not in waiting:
+            period = _EPOCH + (now - _EPOCH) // every * every
+            _add(Job(kind=kind, key=period.isoformat(), due_at=period))
     due = Job.objects.due(now).count()
     if due:
         wake()
     return due
 
 
-def purge(before: datetime) -> int:
-    """Delete finished jobs; what was given up stays for a person to see."""
-    deleted, _ = Job.objects.filter(finished_at__lt=before).delete()
+def purge(now: datetime) -> int:
+    """Delete jobs that finished a week ago; what was given up stays a quarter of a year for a person to see."""
+    old = Q(finished_at__lt=now - KEPT) | Q(given_up_at__lt=now - KEPT_FOR_A_PERSON)
+    deleted, _ = Job.objects.filter(old).delete()
     return deleted
 
 

@@ -21,4 +21,4 @@ def sweep() -> None:
 
 @handler("jobs.purge", every=timedelta(days=1))
 def purge() -> None:
-    services.purge(before=timezone.now() - services.KEPT)
+    services.purge(timezone.now())

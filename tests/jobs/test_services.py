@@ -195,11 +195,24 @@ class TestQueue:
 
         for second in (0, 15, 59, 60, 75):
             services.sweep(NOW + timedelta(seconds=second))
+            Job.objects.update(finished_at=NOW)
 
         assert list(Job.objects.order_by("key").values_list("kind", "key", "due_at")) == [
             ("tests.tick", "2026-01-05T12:00:00+00:00", NOW),
             ("tests.tick", "2026-01-05T12:01:00+00:00", NOW + timedelta(minutes=1)),
         ]
+
+    def test_sweep_does_not_pile_a_period_upon_one_that_is_open(
+        self, monkeypatch: pytest.MonkeyPatch, probe: Probe
+    ) -> None:
+        monkeypatch.setattr(
+            registry, "_handlers", {"tests.tick": Handler(probe, timedelta(seconds=60), timedelta(minutes=1))}
+        )
+
+        for minute in range(3):
+            services.sweep(NOW + timedelta(minutes=minute))
+
+        assert [job.key for job in Job.objects.all()] == ["2026-01-05T12:00:00+00:00"]
 
     def test_sweep_tells_how_much_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(registry, "_handlers", {})
