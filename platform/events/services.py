@@ -1,7 +1,7 @@
-"""Writing the two histories. Called inside the transaction of the act; `tenancy.acts` is the usual caller."""
+"""Writing the two histories, inside the transaction of the act; `tenancy.transactions.act` is the usual caller."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,11 +25,6 @@ class Signature:
     address: str | None = None
     browser: str = ""
     request_id: str = ""
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The members that differ, as `member -> [before, after]`; both sides hold JSON values only."""
-    return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
 def record_event(

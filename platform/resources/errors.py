@@ -34,6 +34,14 @@ class FieldErrors(DomainError):
         super().__init__("; ".join(f"{error.field}: {error}" for error in self.errors))
 
 
+class ChangedMeanwhile(DomainError):
+    """The caller's copy is older than the row; nothing was changed."""
+
+    code = "CONFLICT"
+    status = 409
+    message = "Somebody else changed this in the meantime. Open it again to see how it is now."
+
+
 class NotVisible(DomainError):
     """Absent, or out of the actor's sight: the two are not told apart."""
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from resources import ids
+from resources.errors import ChangedMeanwhile
 
 
 class Resource(models.Model):
@@ -32,6 +33,16 @@ class Resource(models.Model):
     @property
     def public_id(self) -> str:
         return ids.public_id(self.PREFIX, self.id)
+
+    @property
+    def version(self) -> str:
+        """Tells one state of the row from the next; forms carry it."""
+        return self.updated_at.isoformat()
+
+    def refuse_stale(self, version: str | None) -> None:
+        """Call it after the lock. Raises ChangedMeanwhile; None is a caller who does not mind."""
+        if version is not None and version != self.version:
+            raise ChangedMeanwhile
 
     def assign(self, values: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Set fields, and tell the ones that differ as `field -> [before, after]` in JSON values."""

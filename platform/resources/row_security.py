@@ -37,12 +37,12 @@ def same_tenant_reference(table: str, column: str, target: str) -> migrations.Ru
 
 
 def append_only(table: str) -> migrations.RunSQL:
-    """Refuse UPDATE and DELETE on a history, whoever asks."""
+    """Refuse UPDATE, DELETE and TRUNCATE on a history, whoever asks."""
     return migrations.RunSQL(
         f"""
         CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'restrict_violation'; END $$;
-        CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table}
+        CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
             FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only();
         """,
         f"DROP TRIGGER append_only ON {table}; DROP FUNCTION {table}_append_only();",

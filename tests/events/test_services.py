@@ -1,10 +1,8 @@
-from typing import Any
-
 import pytest
 from django.utils import timezone
 
 from events.models import Audit, Author, Event
-from events.services import Signature, differences, record_audit, record_event
+from events.services import Signature, record_audit, record_event
 from tenancy.actors import system
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity
@@ -13,22 +11,6 @@ from tests.factories.tenancy import make_application
 BY = Signature(
     kind=Author.PERSON, id=None, name="Ann", role="ROLE_ADMIN", address="192.0.2.1", browser="B" * 300, request_id="r"
 )
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ({}, {}, {}),
-        ({"a": 1}, {"a": 1}, {}),
-        ({"a": 1}, {"a": 2}, {"a": [1, 2]}),
-        ({}, {"a": None}, {}),
-        ({}, {"a": 1}, {"a": [None, 1]}),
-        ({"a": 1, "b": 2}, {"a": None}, {"a": [1, None]}),
-        ({"a": {"b": [1]}}, {"a": {"b": [2]}}, {"a": [{"b": [1]}, {"b": [2]}]}),
-    ],
-)
-def test_differences(before: dict[str, Any], after: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert differences(before, after) == expected
 
 
 @pytest.mark.django_db

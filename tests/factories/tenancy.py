@@ -56,10 +56,8 @@ def make_person(email: str, role: Role, *, application: Application | None = Non
     return services.create_person(
         email=email,
         name=email.partition("@")[0].title(),
-        role=role,
+        place=services.Place(role=role, application=application, identity_id=identity_id),
         password=Secret(PASSWORD),
-        application=application,
-        identity_id=identity_id,
         by=system("test"),
         at=timezone.now(),
     )

@@ -1,10 +1,11 @@
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from events.models import Audit
-from resources.errors import FieldError
+from resources.errors import FieldError, FieldErrors
 from tenancy import services
 from tenancy.actors import MissingPermission, system
 from tenancy.models import Person
@@ -19,12 +20,14 @@ def create(**changes: Any) -> Person:
     told: dict[str, Any] = {
         "email": "ann@example.org",
         "name": "Ann",
-        "role": Role.ADMIN,
         "password": Secret(PASSWORD),
         "by": system(),
         "at": timezone.now(),
     }
-    return services.create_person(**told | changes)
+    place = services.Place(
+        changes.pop("role", Role.ADMIN), changes.pop("application", None), changes.pop("identity_id", None)
+    )
+    return services.create_person(place=place, **told | changes)
 
 
 def audits(action: str) -> list[tuple[Any, str, str]]:
@@ -82,13 +85,54 @@ def test_role_without_its_tenant_is_refused(
 
 @pytest.mark.django_db
 def test_weak_password_is_refused() -> None:
-    with pytest.raises(FieldError) as refusal:
-        create(password=Secret("short"))
+    with pytest.raises(FieldErrors) as refusal:
+        create(password=Secret("short"), email="not an address", name="n" * 101)
 
-    assert (refusal.value.field, str(refusal.value)) == (
-        "password",
-        "Use 12 to 128 characters. Use letters and digits.",
+    assert [(error.field, str(error)) for error in refusal.value.errors] == [
+        ("email", "Enter a valid email address."),
+        ("name", "Ensure this value has at most 100 characters (it has 101)."),
+        ("password", "Use 12 to 128 characters. Use letters and digits."),
+    ]
+    assert not Person.objects.exists()
+
+
+def test_another_role_and_address_end_what_the_old_ones_opened(own: Tenant) -> None:
+    person = create()
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+    before = person.get_session_auth_hash()
+
+    services.update_person(
+        person=person,
+        email="Ann@other.org",
+        name="Ann O",
+        place=services.Place(Role.PARTNER, own.application),
+        by=system(),
+        at=timezone.now(),
     )
+
+    person.refresh_from_db()
+    assert (person.email, person.role, person.application_id) == ("ann@other.org", Role.PARTNER, own.application.pk)
+    assert person.get_session_auth_hash() != before
+    assert not EmailAddress.objects.exists()
+    assert audits("update_person") == [(own.application.pk, "ann@example.org", "DONE")]
+
+
+@pytest.mark.django_db
+def test_nobody_changes_their_own_role() -> None:
+    person = create()
+    actor = services.person_actor(person, origin=system().origin)
+
+    with pytest.raises(FieldError) as refusal:
+        services.update_person(
+            person=person,
+            email=person.email,
+            name="Ann",
+            place=services.Place(Role.PLATFORM),
+            by=actor,
+            at=timezone.now(),
+        )
+
+    assert (refusal.value.field, Person.objects.get().role) == ("role", Role.ADMIN)
 
 
 def test_people_are_managed_by_admins_alone(own: Tenant) -> None:

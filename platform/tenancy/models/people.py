@@ -8,6 +8,7 @@ from django.utils import timezone
 from resources import ids
 from tenancy.actors import Actor
 from tenancy.roles import Role
+from vault.keys import keyed_hash
 
 
 class PersonQuerySet(models.QuerySet["Person"]):
@@ -57,3 +58,8 @@ class Person(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """Sessions end with the password, and with the address, role or tenant they were opened for."""
+        place = f"{self.email}:{self.role}:{self.application_id}:{self.identity_id}"
+        return keyed_hash(super().get_session_auth_hash().encode(), place).hex()

@@ -1,22 +1,23 @@
 from tenancy.services.api_users import (
-    ApplicationAlreadyOwned,
     CannotDisableItself,
+    add_api_user,
     create_api_user,
     update_api_user,
 )
 from tenancy.services.applications import find_application, update_application
 from tenancy.services.logins import authenticate_api_user, person_actor, record_denial
-from tenancy.services.people import EmailTaken, create_person, set_person_active
+from tenancy.services.people import EmailTaken, Place, create_person, set_person_active, update_person
 from tenancy.services.platform import platform_id
 from tenancy.services.processors import ProcessorAlreadyEnabled, enable_processor, update_processor
 from tenancy.services.profiles import update_profile, update_risk_profile
 from tenancy.services.sealing import seal_audit, verify_audit
 
 __all__ = [
-    "ApplicationAlreadyOwned",
     "CannotDisableItself",
     "EmailTaken",
+    "Place",
     "ProcessorAlreadyEnabled",
+    "add_api_user",
     "authenticate_api_user",
     "create_api_user",
     "create_person",
@@ -29,6 +30,7 @@ __all__ = [
     "set_person_active",
     "update_api_user",
     "update_application",
+    "update_person",
     "update_processor",
     "update_profile",
     "update_risk_profile",

@@ -12,17 +12,13 @@ from tenancy.actors import Actor
 from tenancy.models import ApiUser, Application
 from tenancy.roles import Permission, Role
 from tenancy.services.platform import platform_id
-from tenancy.transactions import act
+from tenancy.transactions import Act, act
 from vault.keys import keyed_hash
 from vault.secret import Secret
 
 
 class CannotDisableItself(DomainError):
     message = "A user cannot disable itself."
-
-
-class ApplicationAlreadyOwned(DomainError):
-    message = "This user owns an application already."
 
 
 def create_api_user(
@@ -38,19 +34,32 @@ def create_api_user(
     by.require(_permission_to_create(role, application))
     if role == Role.MERCHANT and identity_id is None:
         raise FieldError("role", "A merchant's user is created at its identity: POST /identities/{id}/users")
-    secret = Secret(secrets.token_urlsafe(32))
     tenant = application.id if application else platform_id()
     with act("create_api_user", by=by, at=at, application_id=tenant) as current:
-        user = ApiUser.objects.create(
-            role=role,
-            application=application,
-            identity_id=identity_id,
-            tags=tags or {},
-            secret_hash=hash_secret(secret),
-            created_at=at,
-            updated_at=at,
-        )
-        current.record("user.created", user, application_id=tenant, changes={"role": [None, role.value]})
+        return add_api_user(current, role=role, application=application, identity_id=identity_id, tags=tags)
+
+
+def add_api_user(
+    current: Act,
+    *,
+    role: Role,
+    application: Application | None = None,
+    identity_id: uuid.UUID | None = None,
+    tags: Tags | None = None,
+) -> tuple[ApiUser, Secret]:
+    """Insert a log-in for a program within an act under way."""
+    secret = Secret(secrets.token_urlsafe(32))
+    user = ApiUser.objects.create(
+        role=role,
+        application=application,
+        identity_id=identity_id,
+        tags=tags or {},
+        secret_hash=hash_secret(secret),
+        created_at=current.at,
+        updated_at=current.at,
+    )
+    tenant = application.id if application else platform_id()
+    current.record("user.created", user, application_id=tenant, changes={"role": [None, role.value]})
     return user, secret
 
 

@@ -15,11 +15,14 @@ def find_application(public_id: str, *, by: Actor) -> Application:
     return found
 
 
-def update_application(*, application: Application, values: Mapping[str, Any], by: Actor, at: datetime) -> Application:
-    """Change what is in `values`. Setting what is set already writes no event."""
+def update_application(
+    *, application: Application, values: Mapping[str, Any], by: Actor, at: datetime, version: str | None = None
+) -> Application:
+    """Change what is in `values`; what is so already writes no event. Raises ChangedMeanwhile for an old `version`."""
     by.require(Permission.MANAGE_APPLICATIONS)
     with act("update_application", by=by, at=at, application_id=application.id) as current:
         application = Application.objects.visible_to(by).select_for_update().get(pk=application.pk)
+        application.refuse_stale(version)
         changes = application.assign(values)
         if changes:
             application.updated_at = at

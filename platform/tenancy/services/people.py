@@ -1,17 +1,20 @@
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from events.services import record_audit
-from resources.errors import FieldError
+from resources.errors import FieldError, FieldErrors
 from tenancy.actors import Actor
 from tenancy.models import Application, Person
 from tenancy.roles import Permission, Role
 from tenancy.services.platform import platform_id
-from tenancy.transactions import transaction
+from tenancy.transactions import act
 from vault.secret import Secret
 
 
@@ -20,47 +23,59 @@ class EmailTaken(FieldError):
         super().__init__("email", "Somebody signs in with this address already.")
 
 
-def create_person(
-    *,
-    email: str,
-    name: str,
-    role: Role,
-    password: Secret,
-    by: Actor,
-    at: datetime,
-    application: Application | None = None,
-    identity_id: uuid.UUID | None = None,
-) -> Person:
-    """Let somebody sign in. Raises EmailTaken, or FieldError for a weak password or a role without its tenant."""
+@dataclass(frozen=True)
+class Place:
+    """Where somebody stands: in which role, and in whose name. Raises FieldError for a role without its tenant."""
+
+    role: Role
+    application: Application | None = None
+    identity_id: uuid.UUID | None = None
+
+    def __post_init__(self) -> None:
+        if (self.role in Role.of_the_platform()) != (self.application is None):
+            raise FieldError(
+                "application", "A partner or merchant belongs to an application, the platform's people to none."
+            )
+        if (self.role == Role.MERCHANT) != (self.identity_id is not None):
+            raise FieldError("identity", "A merchant's person belongs to its identity, others to none.")
+
+    @property
+    def tenant(self) -> uuid.UUID:
+        return self.application.pk if self.application else platform_id()
+
+
+def create_person(*, email: str, name: str, place: Place, password: Secret, by: Actor, at: datetime) -> Person:
+    """Let somebody sign in. Raises EmailTaken, or FieldErrors for an address, name or password that is no good."""
     by.require(Permission.MANAGE_PEOPLE)
-    person = Person(
-        email=Person.objects.normalize_email(email),
-        name=name,
-        role=role,
-        application=application,
-        identity_id=identity_id,
-        created_at=at,
-    )
-    if (role in Role.of_the_platform()) != (application is None):
-        raise FieldError(
-            "application", "A partner or merchant belongs to an application, the platform's people to none."
-        )
-    if (role == Role.MERCHANT) != (identity_id is not None):
-        raise FieldError("identity", "A merchant's person belongs to its identity, others to none.")
-    try:
-        validate_password(password.reveal(), person)
-    except ValidationError as error:
-        raise FieldError("password", " ".join(error.messages)) from error
+    person = Person(created_at=at, **_columns(email, name, place))
+    _check(person, password)
     person.set_password(password.reveal())
-    tenant = application.id if application else platform_id()
     try:
-        with transaction(by=by):
+        with act("create_person", by=by, at=at, application_id=place.tenant, reason=person.email):
             person.save(force_insert=True)
-            record_audit("create_person", application_id=tenant, by=by.signature, at=at, reason=person.email)
     except IntegrityError as error:
-        if "person_email" in str(error):
-            raise EmailTaken from error
-        raise
+        raise _refusal(error) from error
+    return person
+
+
+def update_person(*, person: Person, email: str, name: str, place: Place, by: Actor, at: datetime) -> Person:
+    """Change who somebody is or may be. Another address, role or tenant ends the person's sessions.
+
+    Raises EmailTaken or FieldErrors; nobody changes their own role.
+    """
+    by.require(Permission.MANAGE_PEOPLE)
+    if person.pk == by.id and place.role != person.role:
+        raise FieldError("role", "Nobody changes their own role.")
+    try:
+        with act("update_person", by=by, at=at, application_id=place.tenant, reason=person.email):
+            person = _locked(person, by)
+            EmailAddress.objects.filter(user=person).exclude(email=email).delete()  # allauth lets in by these too
+            for column, value in _columns(email, name, place).items():
+                setattr(person, column, value)
+            _check(person)
+            person.save()
+    except IntegrityError as error:
+        raise _refusal(error) from error
     return person
 
 
@@ -70,9 +85,44 @@ def set_person_active(*, person: Person, is_active: bool, by: Actor, at: datetim
     if person.pk == by.id:
         raise FieldError("is_active", "Nobody switches off their own access.")
     tenant = person.application_id or platform_id()
-    with transaction(by=by):
-        Person.objects.visible_to(by).filter(pk=person.pk).update(is_active=is_active)
-        action = "enable_person" if is_active else "disable_person"
-        record_audit(action, application_id=tenant, by=by.signature, at=at, reason=person.email)
-    person.is_active = is_active
+    action = "enable_person" if is_active else "disable_person"
+    with act(action, by=by, at=at, application_id=tenant, reason=person.email):
+        person = _locked(person, by)
+        person.is_active = is_active
+        person.save(update_fields=["is_active"])
     return person
+
+
+def _columns(email: str, name: str, place: Place) -> Mapping[str, Any]:
+    return {
+        "email": Person.objects.normalize_email(email),
+        "name": name.strip(),
+        "role": place.role,
+        "application": place.application,
+        "identity_id": place.identity_id,
+    }
+
+
+def _check(person: Person, password: Secret | None = None) -> None:
+    """What the columns ask of address and name, and the rules of passwords; all refusals at once."""
+    refusals = []
+    try:
+        person.clean_fields(exclude=["password", "application", "identity_id"])
+    except ValidationError as error:
+        refusals = [FieldError(field, " ".join(texts)) for field, texts in error.message_dict.items()]
+    if password is not None:
+        try:
+            validate_password(password.reveal(), person)
+        except ValidationError as error:
+            refusals.append(FieldError("password", " ".join(error.messages)))
+    if refusals:
+        raise FieldErrors(refusals)
+
+
+def _locked(person: Person, by: Actor) -> Person:
+    found: Person = Person.objects.visible_to(by).select_for_update(of=("self",)).get(pk=person.pk)
+    return found
+
+
+def _refusal(error: IntegrityError) -> Exception:
+    return EmailTaken() if "person_email" in str(error) else error

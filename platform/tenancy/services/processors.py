@@ -35,8 +35,7 @@ def enable_processor(
     by.require(Permission.MANAGE_PROCESSORS)
     if settings.IS_LIVE and name == Processor.Name.DUMMY_V1:
         raise FieldError("type", "DUMMY_V1 is for sandbox installations; this one is live.")
-    settings_of_application = _DEFAULTS | _snake_case(config)
-    _check_settings(settings_of_application, "config")
+    settings_of_application = _DEFAULTS | _read(config, "config")
     try:
         with act("enable_processor", by=by, at=at, application_id=application.id) as current:
             risk_profile = RiskProfile.objects.create(application=application, created_at=at, updated_at=at)
@@ -72,17 +71,18 @@ def update_processor(
     enabled: bool | None = None,
     config: Mapping[str, Any] | None = None,
     application_config: Mapping[str, Any] | None = None,
+    version: str | None = None,
 ) -> Processor:
-    """Change settings of a processor; members that are not given keep their values."""
+    """Change settings of a processor; members that are not given keep their values.
+
+    Raises FieldError naming the refused setting, and ChangedMeanwhile for an older `version`.
+    """
     by.require(Permission.MANAGE_PROCESSORS)
+    told = _read(config or {}, "config") | _read(application_config or {}, "application_config")
     with act("update_processor", by=by, at=at, application_id=processor.application_id) as current:
         processor = Processor.objects.visible_to(by).select_for_update().get(pk=processor.pk)
-        values: dict[str, Any] = {
-            "application_config": processor.application_config
-            | _snake_case(config or {})
-            | _snake_case(application_config or {})
-        }
-        _check_settings(values["application_config"], "application_config")
+        processor.refuse_stale(version)
+        values: dict[str, Any] = {"application_config": processor.application_config | told}
         if config is not None:
             values["config"] = processor.config | dict(config)
         if enabled is not None:
@@ -95,15 +95,41 @@ def update_processor(
     return processor
 
 
-def _snake_case(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {_DOCUMENTED_CAMEL_CASE.get(name, name): value for name, value in config.items()}
+def _read(config: Mapping[str, Any], member: str) -> dict[str, Any]:
+    """Settings under their own names. Refuses those that we act upon and cannot read; free keys are kept as sent."""
+    settings: dict[str, Any] = {}
+    for name, value in config.items():
+        own = _DOCUMENTED_CAMEL_CASE.get(name, name)
+        if own in settings and settings[own] != value:
+            raise FieldError(f"{member}.{name}", f"Says another thing than {own}")
+        settings[own] = value
+    for name, value in settings.items():
+        if problem := _PROBLEMS.get(name, _no_problem)(value):
+            raise FieldError(f"{member}.{name}", problem)
+    return settings
 
 
-def _check_settings(values: Mapping[str, Any], member: str) -> None:
-    """Refuse values that we act upon and cannot read. Free keys are kept as they are."""
-    method = values["card_sale_submission_method"]
-    if method not in Processor.SubmissionMethod.values:
-        raise FieldError(f"{member}.card_sale_submission_method", "One of real_time, batch is needed")
-    for name in ("can_debit_bank_account", "allow_split_payouts", "alert_on_unknown_merchants"):
-        if not isinstance(values[name], bool):
-            raise FieldError(f"{member}.{name}", "Must be true or false")
+def _no_problem(_value: Any) -> str:
+    return ""
+
+
+def _flag_problem(value: Any) -> str:
+    return "" if isinstance(value, bool) else "Must be true or false"
+
+
+def _method_problem(value: Any) -> str:
+    return "" if value in Processor.SubmissionMethod.values else "One of real_time, batch is needed"
+
+
+def _currencies_problem(value: Any) -> str:
+    is_list = isinstance(value, list) and all(isinstance(code, str) and len(code) == 3 for code in value)
+    return "" if is_list else "Must be a list of three-letter currency codes"
+
+
+_PROBLEMS = {
+    "card_sale_submission_method": _method_problem,
+    "can_debit_bank_account": _flag_problem,
+    "allow_split_payouts": _flag_problem,
+    "alert_on_unknown_merchants": _flag_problem,
+    "default_currencies": _currencies_problem,
+}

@@ -92,10 +92,12 @@ class Command(BaseCommand):
         tenancy.create_person(
             email=email,
             name=name,
-            role=role,
+            place=tenancy.Place(
+                role=role,
+                application=application if is_tenant else None,
+                identity_id=self._first_merchant(application) if role == Role.MERCHANT else None,
+            ),
             password=password,
-            application=application if is_tenant else None,
-            identity_id=self._first_merchant(application) if role == Role.MERCHANT else None,
             by=system("Demo"),
             at=timezone.now(),
         )

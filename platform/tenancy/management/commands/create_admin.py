@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from resources.errors import FieldError
+from resources.errors import FieldError, FieldErrors
 from tenancy.actors import system
 from tenancy.roles import Role
-from tenancy.services import create_person
+from tenancy.services import Place, create_person
 from vault.secret import Secret
 
 
@@ -23,16 +23,22 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="Admin")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        password = Secret(os.environ.get("ADMIN_PASSWORD") or getpass.getpass("Password: "))
+        password = Secret(os.environ.get("ADMIN_PASSWORD") or self._ask())
         try:
             person = create_person(
                 email=options["email"],
                 name=options["name"],
-                role=Role.ADMIN,
+                place=Place(role=Role.ADMIN),
                 password=password,
                 by=system("create_admin"),
                 at=timezone.now(),
             )
-        except FieldError as error:
-            raise CommandError(f"{error.field}: {error}") from error
+        except (FieldError, FieldErrors) as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"{person.email} can sign in now.")
+
+    def _ask(self) -> str:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Once more: ") != password:
+            raise CommandError("The two differ; nobody was added.")
+        return password
