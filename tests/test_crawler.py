@@ -81,7 +81,7 @@ class Browser:
     def open(self, address: str, form: dict[str, str] | None = None) -> tuple[int, str, str]:
         """Status, address after redirects, and the page."""
         data = urllib.parse.urlencode(form).encode() if form is not None else None
-        request = urllib.request.Request(address, data=data, headers={"Accept": "text/html", "Referer": address})  # noqa: S310
+        request = urllib.request.Request(address, data=data, headers={"Accept": "text/html", "Referer": address})
         try:
             with self.opener.open(request, timeout=30) as response:
                 is_page = response.headers.get_content_type() == "text/html"

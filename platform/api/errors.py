@@ -51,6 +51,13 @@ class BadRequest(DomainError):
         self.field = field
 
 
+class WrongParameters(FieldErrors):
+    """Query parameters that cannot be read, all of them at once."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
 class PayloadTooLarge(DomainError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413
@@ -145,7 +152,7 @@ def _describe_api_exception(error: exceptions.APIException) -> tuple[int, Errors
 
 def _entries_of(error: DomainError) -> Errors:
     if isinstance(error, FieldErrors):
-        return [_field_entry(single) for single in error.errors]
+        return [_field_entry(single) | {"code": error.code} for single in error.errors]
     return [_field_entry(error) if isinstance(error, FieldError) else _domain_entry(error)]
 
 

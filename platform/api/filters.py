@@ -12,8 +12,9 @@ from django import forms
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
-from api.errors import BadRequest
+from api.errors import WrongParameters
 from resources import ids
+from resources.errors import FieldError
 from resources.models import Resource
 from resources.timestamps import parse_moment
 
@@ -77,16 +78,6 @@ class ValueFilter(django_filters.Filter):
             return known[text]
 
 
-class FlagFilter(ValueFilter):
-    """`true` or `false` in any case."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, values=["true", "false"], **options)
-
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return qs if value == "" else qs.filter(**{self.field_name: value == "true"})
-
-
 class PublicIdFilter(django_filters.CharFilter):
     """An id of one resource. Any other text finds nothing, as an id that does not exist."""
 
@@ -104,7 +95,7 @@ class PublicIdFilter(django_filters.CharFilter):
 
 
 class ListFilter(django_filters.FilterSet, Generic[Row]):
-    """The base of filtersets. Unknown parameters are ignored; a wrong value is BadRequest naming the parameter."""
+    """The base of filtersets. Unknown parameters are ignored; wrong values are refused, all of them at once."""
 
     created_at__gte = MomentFilter(field_name="created_at", lookup_expr="gte", label="Created from")
     created_at__lte = MomentFilter(field_name="created_at", lookup_expr="lte", end_of_day=True, label="Created until")
@@ -118,10 +109,11 @@ class ListFilter(django_filters.FilterSet, Generic[Row]):
         super().__init__(_without_misprints(data), queryset, **options)
 
     def apply(self) -> QuerySet[Row]:
-        """The filtered rows. Raises BadRequest."""
+        """The filtered rows. Raises WrongParameters."""
         if not self.is_valid():
-            name, messages = next(iter(self.form.errors.items()))
-            raise BadRequest(" ".join(map(str, messages)), field=api_name(name))
+            raise WrongParameters(
+                FieldError(api_name(name), " ".join(map(str, texts))) for name, texts in self.form.errors.items()
+            )
         filtered: QuerySet[Row] = self.qs
         return filtered
 

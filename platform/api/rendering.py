@@ -1,7 +1,6 @@
 """JSON answers under the media type that the caller asked for."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import BaseContentNegotiation
@@ -41,7 +40,3 @@ class LenientNegotiation(BaseContentNegotiation):
             renderer.media_type = found  # of this request's own instance; the answer's Content-Type is read from it
             return renderer, found
         raise NotAcceptable
-
-
-def render(data: Any) -> bytes:
-    return HALRenderer().render(data)

@@ -70,11 +70,11 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
             page = read_page(
                 filtered, request, visible=visible, sortable=self.sortable, always_offset=self.always_offset
             )
-            documents = self.documents(page.rows)
+            self.prepare(page.rows)
         base = base_url(request)
         return Response(
             {
-                "_embedded": {self.embedded_key: documents},
+                "_embedded": {self.embedded_key: [self.document_of(row) for row in page.rows]},
                 "_links": {rel: {"href": base + href} for rel, href in page.links.items()},
                 "page": page.page,
             }
@@ -83,18 +83,21 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
     def retrieve(self, request: Request, pk: str, **_: Any) -> Response:
         del request
         with transaction(by=self.actor):
-            return Response(self.documents([self.find(pk)])[0])
+            row = self.find(pk)
+            self.prepare([row])
+        return Response(self.document_of(row))
 
     def find(self, public_id: str) -> Any:
         """The row with this id within what the actor may see; call it in a transaction. Raises NotVisible."""
         return find(self.visible(), public_id)
 
-    def documents(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        """The documents of some rows. A resource whose document needs more than its row fetches that here, at once."""
-        serializer = self.document_class(context={"request": self.request})
-        return [serializer.to_representation(row) for row in rows]
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Fetch what documents need beyond their rows, for all of them at once; called in the transaction of a read.
+
+        What a service gives back needs nothing more: after a commit there is no read that could fail.
+        """
 
     def document_of(self, row: Any) -> dict[str, Any]:
-        """The document of a row that a service gave back."""
-        with transaction(by=self.actor):
-            return self.documents([row])[0]
+        """The document of a prepared row."""
+        document: dict[str, Any] = self.document_class(context={"request": self.request}).to_representation(row)
+        return document
