@@ -55,9 +55,8 @@ class IdentityViewSet(ResourceViewSet):
         identity = services.update_identity(identity=identity, changes=body, by=self.actor, at=self.now())
         return Response(self.document_of(identity))
 
-    def documents(self, rows: Sequence[Identity]) -> Sequence[dict[str, Any]]:
+    def prepare(self, rows: Sequence[Identity]) -> None:
         services.attach_birth_dates(rows)
-        return super().documents(rows)
 
     def _application_id(self, named: Any) -> Any:
         """The caller's own application; the platform, which has none, names one in the body. Raises FieldError."""

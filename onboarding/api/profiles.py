@@ -65,7 +65,7 @@ class OneApplicationProfileViewSet(ApplicationProfileViewSet):
         with transaction(by=self.actor):
             owner = tenancy.find_application(application, by=self.actor)
             profile = self.visible().get(application_id=owner.pk)
-            return Response(self.documents([profile])[0])
+        return Response(self.document_of(profile))
 
 
 class MerchantProfileViewSet(_ProfileViewSet):

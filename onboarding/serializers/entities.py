@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,33 +12,13 @@ from rest_framework import serializers
 
 from api.inputs import Choice, Flag, InputSerializer, ParsedText, Text, WholeNumber
 from onboarding.models import Identity
+from onboarding.underwriting import Phone
 from vault.secret import Secret
-
-TAX_PAYMENTS_MCC = "9311"
-UNDERWRITING = (
-    "business_name", "doing_business_as", "business_type", "business_tax_id", "url", "business_phone",
-    "incorporation_date", "business_address", "ownership_type", "first_name", "last_name", "title",
-    "principal_percentage_ownership", "tax_id", "dob", "phone", "email", "personal_address", "annual_card_volume",
-    "default_statement_descriptor", "max_transaction_amount", "mcc",
-)  # fmt: skip
-"""What a merchant's identity needs; a buyer's needs nothing of it."""
-
-SEALED = ("tax_id", "business_tax_id", "dob")
-"""What goes into the vault."""
 
 _POSTAL_CODES = {
     "USA": re.compile(r"\d{5}(-?\d{4})?"),
     "CAN": re.compile(r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"),
 }
-ADDRESS_OF_A_MERCHANT = ("line1", "city", "region", "postal_code", "country")
-
-
-@dataclass(frozen=True)
-class Phone:
-    """A phone number as it was sent, for our answers, and in E.164, for adapters."""
-
-    text: str
-    e164: str
 
 
 class PhoneField(ParsedText):
@@ -136,7 +115,7 @@ class AddressField(InputSerializer):
 
 
 class EntityInput(InputSerializer):
-    """Every member of the form, each with its own rule. What a merchant needs is judged by `missing_members`."""
+    """Every member of the form, each with its own rule. What a merchant needs is judged in `underwriting`."""
 
     title = Text(max_length=60, required=False, allow_null=True)
     first_name = Text(max_length=20, required=False, allow_null=True)
@@ -171,36 +150,6 @@ class EntityInput(InputSerializer):
         if value is not None and not re.fullmatch(r"[0-9]{4}", value):
             raise serializers.ValidationError("Must be four digits")
         return value
-
-
-def missing_members(told: Mapping[str, Any], present: Identity | None = None) -> dict[str, Any]:
-    """What a merchant's identity would lack with these members: errors by name, empty for a buyer's.
-
-    `present` is the identity that is updated: what it has need not be sent again, but must not be taken away.
-    """
-
-    def value_of(name: str) -> Any:
-        if name in told:
-            return told[name]
-        if name in SEALED:
-            return getattr(present, f"{name}_provided", False) or None
-        return getattr(present, name, None)
-
-    if value_of("business_type") is None:
-        return {}
-    errors: dict[str, Any] = {
-        name: ["This member is required for a merchant's identity"]
-        for name in UNDERWRITING
-        if value_of(name) is None and (present is None or name in told or "business_type" in told)
-    }
-    if value_of("mcc") == TAX_PAYMENTS_MCC and not value_of("tax_authority"):
-        errors["tax_authority"] = [f"This member is required with MCC {TAX_PAYMENTS_MCC}"]
-    for name in ("personal_address", "business_address"):
-        if isinstance(address := told.get(name), Mapping):
-            lacking = {part: ["This member is required"] for part in ADDRESS_OF_A_MERCHANT if not address.get(part)}
-            if lacking:
-                errors[name] = lacking
-    return errors
 
 
 def _validated(validator: Any, value: str, result: str) -> str:

@@ -8,8 +8,9 @@ from rest_framework import serializers
 from api.documents import DocumentSerializer, PublicIdField
 from api.inputs import InputSerializer, PublicId, TagsField
 from onboarding.models import Identity
-from onboarding.serializers.entities import AddressField, DayField, EntityInput, missing_members
+from onboarding.serializers.entities import AddressField, DayField, EntityInput
 from onboarding.serializers.underwriting import UnderwritingData
+from onboarding.underwriting import missing_members
 from tenancy.models import Application
 
 

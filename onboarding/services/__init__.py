@@ -1,6 +1,5 @@
-from onboarding.services.applications import UserOwnsApplication, create_application
+from onboarding.services.applications import UserOwnsApplication, create_application, found_application
 from onboarding.services.identities import (
-    ChangedMeanwhile,
     NoApplication,
     create_identity,
     create_identity_user,
@@ -9,12 +8,12 @@ from onboarding.services.identities import (
 from onboarding.services.sealed import attach_birth_dates
 
 __all__ = [
-    "ChangedMeanwhile",
     "NoApplication",
     "UserOwnsApplication",
     "attach_birth_dates",
     "create_application",
     "create_identity",
     "create_identity_user",
+    "found_application",
     "update_identity",
 ]

@@ -10,7 +10,9 @@ from resources.tags import Tags
 from tenancy.actors import Actor
 from tenancy.models import ApiUser, Application, ApplicationProfile, RiskProfile
 from tenancy.roles import Permission, Role
-from tenancy.transactions import act
+from tenancy.services import add_api_user
+from tenancy.transactions import Act, act
+from vault.secret import Secret
 
 
 class UserOwnsApplication(FieldError):
@@ -43,20 +45,37 @@ def create_application(
             raise UserOwnsApplication
         if owner.role != Role.PARTNER:
             raise FieldError("user", f"The owner of an application has {Role.PARTNER.value}.")
-        application = Application.objects.create(
-            id=key, name=name or _name_of(entity), tags=tags or {}, created_at=at, updated_at=at
-        )
-        application.owner_id = add_identity(current, application, entity, tags=tags).pk
-        application.save(update_fields=["owner_id"])
-        owner.application, owner.identity_id, owner.updated_at = application, application.owner_id, at
-        owner.save(update_fields=["application", "identity_id", "updated_at"])
-        risk_profile = RiskProfile.objects.create(application=application, created_at=at, updated_at=at)
-        ApplicationProfile.objects.create(
-            application=application, risk_profile=risk_profile, created_at=at, updated_at=at
-        )
-        current.record(
-            "application.created", application, application_id=key, changes={"name": [None, application.name]}
-        )
+        return _add_application(current, key, owner, entity, name=name, tags=tags)
+
+
+def found_application(*, entity: Mapping[str, Any], by: Actor, at: datetime) -> tuple[Application, ApiUser, Secret]:
+    """Make a tenant together with the user that owns it, whose secret is given here and nowhere again."""
+    by.require(Permission.MANAGE_APPLICATIONS)
+    key = ids.new_id()
+    with act("create_application", by=by, at=at, application_id=key) as current:
+        current.include(key)
+        owner, secret = add_api_user(current, role=Role.PARTNER)
+        return _add_application(current, key, owner, entity), owner, secret
+
+
+def _add_application(
+    current: Act,
+    key: uuid.UUID,
+    owner: ApiUser,
+    entity: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    tags: Tags | None = None,
+) -> Application:
+    moments = {"created_at": current.at, "updated_at": current.at}
+    application = Application.objects.create(id=key, name=name or _name_of(entity), tags=tags or {}, **moments)
+    application.owner_id = add_identity(current, application, entity, tags=tags).pk
+    application.save(update_fields=["owner_id"])
+    owner.application, owner.identity_id, owner.updated_at = application, application.owner_id, current.at
+    owner.save(update_fields=["application", "identity_id", "updated_at"])
+    risk_profile = RiskProfile.objects.create(application=application, **moments)
+    ApplicationProfile.objects.create(application=application, risk_profile=risk_profile, **moments)
+    current.record("application.created", application, application_id=key, changes={"name": [None, application.name]})
     return application
 
 

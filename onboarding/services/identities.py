@@ -8,7 +8,8 @@ from typing import Any
 import vault.services as vault
 from api.errors import field_errors
 from onboarding.models import Identity
-from onboarding.serializers.entities import SEALED, Phone, missing_members
+from onboarding.services.sealed import attach_birth_dates
+from onboarding.underwriting import SEALED, Phone, missing_members
 from resources.errors import DomainError, FieldErrors
 from resources.tags import Tags
 from tenancy.actors import Actor
@@ -25,12 +26,6 @@ class NoApplication(DomainError):
     message = "This user has no application yet; an identity belongs to one."
 
 
-class ChangedMeanwhile(DomainError):
-    code = "CONFLICT"
-    status = 409
-    message = "Somebody else changed this identity in the meantime. Open it again to see how it is now."
-
-
 def create_identity(
     *,
     application_id: uuid.UUID,
@@ -40,32 +35,36 @@ def create_identity(
     tags: Tags | None = None,
     additional_underwriting_data: Mapping[str, Any] | None = None,
 ) -> Identity:
-    """Keep a person or business. `entity` is validated input: tax ids as Secret, days as date, phones as Phone."""
+    """Keep a person or business. `entity` is validated input: tax ids as Secret, days as date, phones as Phone.
+
+    The row that is given back has its birth date attached.
+    """
     by.require(Permission.MANAGE_IDENTITIES)
     with act("create_identity", by=by, at=at, application_id=application_id) as current:
-        return add_identity(
+        identity = add_identity(
             current,
             Application.objects.visible_to(by).get(pk=application_id),
             entity,
             tags=tags,
             additional_underwriting_data=additional_underwriting_data,
         )
+        attach_birth_dates([identity])
+    return identity
 
 
 def update_identity(
-    *, identity: Identity, changes: Mapping[str, Any], by: Actor, at: datetime, unchanged_since: str | None = None
+    *, identity: Identity, changes: Mapping[str, Any], by: Actor, at: datetime, version: str | None = None
 ) -> Identity:
     """Change what is told and keep the rest. Does not reach the processor.
 
     `changes` may hold `entity` (validated input as in `create_identity`), `tags` and `additional_underwriting_data`,
-    the latter two replaced as a whole. `unchanged_since` is the `updated_at` (ISO 8601) of the caller's copy; raises
-    ChangedMeanwhile where the row is newer, and FieldErrors where a merchant's form would no longer be whole.
+    the latter two replaced as a whole. Raises ChangedMeanwhile where `version` is not the row's,
+    and FieldErrors where a merchant's form would no longer be whole.
     """
     by.require(Permission.MANAGE_IDENTITIES)
     with act("update_identity", by=by, at=at, application_id=identity.application_id) as current:
         identity = Identity.objects.visible_to(by).select_for_update().get(pk=identity.pk)
-        if unchanged_since is not None and unchanged_since != identity.updated_at.isoformat():
-            raise ChangedMeanwhile
+        identity.refuse_stale(version)
         entity = changes.get("entity") or {}
         if refusals := field_errors({"entity": missing_members(entity, present=identity)}):
             raise FieldErrors(refusals)
@@ -82,6 +81,7 @@ def update_identity(
             identity.save()
             _seal(identity, split.secrets)
             current.record("identity.updated", identity, application_id=identity.application_id, changes=differences)
+        attach_birth_dates([identity])
     return identity
 
 

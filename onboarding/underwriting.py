@@ -1,0 +1,61 @@
+"""What underwriting asks of a merchant's identity, and what of it is too sensitive for the row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onboarding.models import Identity
+
+TAX_PAYMENTS_MCC = "9311"
+UNDERWRITING = (
+    "business_name", "doing_business_as", "business_type", "business_tax_id", "url", "business_phone",
+    "incorporation_date", "business_address", "ownership_type", "first_name", "last_name", "title",
+    "principal_percentage_ownership", "tax_id", "dob", "phone", "email", "personal_address", "annual_card_volume",
+    "default_statement_descriptor", "max_transaction_amount", "mcc",
+)  # fmt: skip
+"""What a merchant's identity needs; a buyer's needs nothing of it."""
+
+SEALED = ("tax_id", "business_tax_id", "dob")
+"""What goes into the vault."""
+
+ADDRESS_OF_A_MERCHANT = ("line1", "city", "region", "postal_code", "country")
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone number as it was sent, for our answers, and in E.164, for adapters."""
+
+    text: str
+    e164: str
+
+
+def missing_members(told: Mapping[str, Any], present: Identity | None = None) -> dict[str, Any]:
+    """What a merchant's identity would lack with these members: messages by member, empty for a buyer's.
+
+    `present` is the identity that is updated: what it has need not be sent again, but must not be taken away.
+    """
+
+    def value_of(name: str) -> Any:
+        if name in told:
+            return told[name]
+        if name in SEALED:
+            return getattr(present, f"{name}_provided", False) or None
+        return getattr(present, name, None)
+
+    if present is not None and present.is_merchant and told.get("business_type", "") is None:
+        return {"business_type": ["A merchant's identity stays one"]}
+    if value_of("business_type") is None:
+        return {}
+    errors: dict[str, Any] = {
+        name: ["This member is required for a merchant's identity"]
+        for name in UNDERWRITING
+        if value_of(name) is None and (present is None or name in told or "business_type" in told)
+    }
+    if value_of("mcc") == TAX_PAYMENTS_MCC and not value_of("tax_authority"):
+        errors["tax_authority"] = [f"This member is required with MCC {TAX_PAYMENTS_MCC}"]
+    for name in ("personal_address", "business_address"):
+        if isinstance(address := told.get(name), Mapping):
+            lacking = {part: ["This member is required"] for part in ADDRESS_OF_A_MERCHANT if not address.get(part)}
+            if lacking:
+                errors[name] = lacking
+    return errors
