@@ -19,6 +19,8 @@ from tenancy.models import (
     RiskProfile,
 )
 
+_APPLICATION_ID = {"label": "Application id", "help_text": "Begins with AP."}
+
 
 class _FoldedFilter(TextFilter):
     """Text in any case, held against a column that is in lower case."""
@@ -30,16 +32,16 @@ class _FoldedFilter(TextFilter):
 class IdentityFilter(ListFilter[Identity], TagFilters):
     """Names and title whole in any case, business and trading name to the letter, e-mail whole or its domain."""
 
-    id = PublicIdFilter(related=Identity, field_name="pk")
-    application_id = PublicIdFilter(related=Application, field_name="application_id")
-    business_name = TextFilter()
-    business_type = ValueFilter(values=Identity.BusinessType.values)
-    doing_business_as = TextFilter()
-    email = TextFilter(method="by_email")
-    first_name = _FoldedFilter(field_name="first_name_folded")
-    last_name = _FoldedFilter(field_name="last_name_folded")
-    title = _FoldedFilter(field_name="title_folded")
-    default_statement_descriptor = TextFilter()
+    id = PublicIdFilter(related=Identity, field_name="pk", label="Identity id", help_text="Begins with ID.")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+    business_name = TextFilter(label="Legal business name")
+    business_type = ValueFilter(values=Identity.BusinessType.values, label="Business type")
+    doing_business_as = TextFilter(label="Trading name")
+    email = TextFilter(method="by_email", label="E-mail", help_text="A whole address, or a domain.")
+    first_name = _FoldedFilter(field_name="first_name_folded", label="First name")
+    last_name = _FoldedFilter(field_name="last_name_folded", label="Last name")
+    title = _FoldedFilter(field_name="title_folded", label="Title")
+    default_statement_descriptor = TextFilter(label="Statement descriptor")
 
     def by_email(self, queryset: QuerySet[Identity], _name: str, value: str) -> QuerySet[Identity]:
         address = value.strip().lower()
@@ -64,30 +66,30 @@ class IdentitySearch(IdentityFilter):
 
 
 class ApplicationFilter(ListFilter[Application]):
-    id = PublicIdFilter(related=Application, field_name="pk")
-    name = TextFilter(lookup_expr="iexact")
+    id = PublicIdFilter(related=Application, field_name="pk", **_APPLICATION_ID)
+    name = TextFilter(lookup_expr="iexact", label="Name")
 
 
 class ProcessorFilter(ListFilter[Processor]):
-    id = PublicIdFilter(related=Processor, field_name="pk")
+    id = PublicIdFilter(related=Processor, field_name="pk", label="Processor id")
 
 
 class ApiUserFilter(ListFilter[ApiUser]):
-    id = PublicIdFilter(related=ApiUser, field_name="pk")
-    application_id = PublicIdFilter(related=Application, field_name="application_id")
+    id = PublicIdFilter(related=ApiUser, field_name="pk", label="User id", help_text="Begins with US.")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
 
 
 class ProfileFilter(ListFilter[Any]):
-    application_id = PublicIdFilter(related=Application, field_name="application_id")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
 
 
 class ApplicationProfileFilter(ProfileFilter):
-    id = PublicIdFilter(related=ApplicationProfile, field_name="pk")
+    id = PublicIdFilter(related=ApplicationProfile, field_name="pk", label="Profile id")
 
 
 class MerchantProfileFilter(ProfileFilter):
-    id = PublicIdFilter(related=MerchantProfile, field_name="pk")
+    id = PublicIdFilter(related=MerchantProfile, field_name="pk", label="Profile id")
 
 
 class RiskProfileFilter(ProfileFilter):
-    id = PublicIdFilter(related=RiskProfile, field_name="pk")
+    id = PublicIdFilter(related=RiskProfile, field_name="pk", label="Profile id")

@@ -90,25 +90,3 @@ class PlatformUserForm(forms.Form):
     """A log-in for a program of the platform itself."""
 
     role = forms.ChoiceField(label="Role", choices=[(role.value, role.label) for role in (Role.ADMIN, Role.PLATFORM)])
-
-
-class PersonForm(forms.Form):
-    """Somebody new who signs in to the portal."""
-
-    name = forms.CharField(label="Name", max_length=100)
-    email = forms.EmailField(label="E-mail", max_length=100)
-    role = forms.ChoiceField(label="Role", choices=Role.choices)
-    application = forms.CharField(
-        label="Application",
-        required=False,
-        max_length=40,
-        help_text="The id (AP…) of a partner's or merchant's application.",
-    )
-    identity = forms.CharField(
-        label="Identity", required=False, max_length=40, help_text="The id (ID…) of a merchant's identity."
-    )
-    password = forms.CharField(
-        label="First password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="12 to 128 characters with letters and digits. Hand it over on another way than the address.",
-    )

@@ -10,11 +10,11 @@ from rest_framework.exceptions import ValidationError
 
 from api.errors import field_errors
 from onboarding.models import Identity
-from onboarding.serializers.entities import ADDRESS_OF_A_MERCHANT, UNDERWRITING, DayField
+from onboarding.serializers.entities import DayField
 from onboarding.serializers.identities import IdentityInput, IdentityUpdate
+from onboarding.underwriting import ADDRESS_OF_A_MERCHANT, SEALED, UNDERWRITING
 from resources.errors import FieldError
 
-_SECRETS = ("tax_id", "business_tax_id", "dob")
 _AMOUNTS = ("annual_card_volume", "max_transaction_amount")
 _DAYS = ("dob", "incorporation_date")
 _SEPARATOR = "__"  # personal_address__line1 in the form is personal_address.line1 in the body
@@ -48,9 +48,17 @@ class _EntityForm(forms.Form):
         super().__init__(*args, **options)
         self.body: dict[str, Any] = {}
         for name in self.needed:
-            self.fields[name].required = not (name in _SECRETS and getattr(identity, f"{name}_provided", False))
+            self.fields[name].required = identity is None or self._holds(name)
         if identity is not None:
             self._say_what_is_kept(identity)
+
+    def _holds(self, name: str) -> bool:
+        """Whether an update would take something away by leaving the field empty, as it never does with a secret."""
+        return name not in SEALED and self.get_initial_for_field(self.fields[name], name) not in (None, "")
+
+    def section_of(self, name: str) -> str:
+        """The heading over a field, for a summary of errors to tell one street from another."""
+        return next((heading for heading, _, names in self.sections if name in names), "")
 
     def grouped(self) -> Iterator[tuple[str, str, list[forms.BoundField]]]:
         """The fields by section: heading, one sentence, bound fields."""
@@ -78,7 +86,7 @@ class _EntityForm(forms.Form):
             is_empty = value in (None, "")
             if self.identity is None and is_empty and not isinstance(value, bool):
                 continue
-            if self.identity is not None and (name in _SECRETS and is_empty):
+            if self.identity is not None and (name in SEALED and is_empty):
                 continue
             if self.identity is not None and _SEPARATOR not in name and name not in self.changed_data:
                 continue
@@ -100,7 +108,7 @@ class _EntityForm(forms.Form):
             self.add_error(name or None, str(refusal))
 
     def _say_what_is_kept(self, identity: Identity) -> None:
-        for name in _SECRETS:
+        for name in SEALED:
             if name in self.fields and getattr(identity, f"{name}_provided"):
                 self.fields[name].help_text = "Provided. Leave it empty to keep it."
 
@@ -246,7 +254,7 @@ def _as_sent(name: str, value: Any) -> Any:
 def _initial(identity: Identity, names: Mapping[str, forms.Field]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in names:
-        if name in _SECRETS:
+        if name in SEALED:
             continue
         member, _, part = name.partition(_SEPARATOR)
         value = getattr(identity, member)

@@ -16,16 +16,18 @@ from onboarding.filters import ApplicationFilter
 from onboarding.forms.applications import ApplicationForm, ApplicationSettingsForm
 from onboarding.models import Identity
 from onboarding.portal.facts import application_facts, risk_facts
-from onboarding.portal.identities import IdentityList, kind_badge
+from onboarding.portal.identities import IdentityList, kind_tag
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
+from portal.handover import hand_over
 from portal.templatetags.portal import badge, moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
+from resources.errors import ChangedMeanwhile
 from tenancy import services as tenancy
 from tenancy.actors import Actor
 from tenancy.models import Application, ApplicationProfile
-from tenancy.roles import Permission, Role
+from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 
@@ -127,7 +129,7 @@ class ApplicationIdentities(IdentityList):
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {
             "url": reverse("onboarding:identity", args=[resource.public_id]),
-            "cells": [resource.display_name, kind_badge(resource), resource.email, moment(resource.created_at)],
+            "cells": [resource.display_name, kind_tag(resource), resource.email, moment(resource.created_at)],
         }
 
     def context(self) -> dict[str, Any]:
@@ -151,20 +153,10 @@ class CreateApplication(Page):
         entity = self._entity(form) if form.is_valid() else None
         if entity is None:
             return self._show(form)
-        now = timezone.now()
-        owner, secret = tenancy.create_api_user(role=Role.PARTNER, by=self.actor, at=now)
-        application = services.create_application(owner_user_id=owner.pk, entity=entity, by=self.actor, at=now)
-        return self.show(
-            {
-                "user": owner,
-                "secret": secret.reveal(),
-                "heading": f"{application.name} was created",
-                "done_url": reverse("onboarding:application", args=[application.public_id]),
-                "done_label": f"Go to {application.name}",
-                "breadcrumbs": [("Applications", reverse("onboarding:applications")), (application.name, "")],
-            },
-            template="onboarding/api_user_created.html",
-        )
+        application, owner, secret = services.found_application(entity=entity, by=self.actor, at=timezone.now())
+        messages.success(request, f"{application.name} was created. This is its owner's API key.")
+        hand_over(request, owner.public_id, secret)
+        return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[owner.public_id]))
 
     def _entity(self, form: ApplicationForm) -> Mapping[str, Any] | None:
         told = {name: value for name, value in form.cleaned_data.items() if value}
@@ -202,7 +194,17 @@ class EditApplication(ApplicationPage):
         form = ApplicationSettingsForm.of(application, request.POST)
         if not form.is_valid():
             return self._show(application, form)
-        tenancy.update_application(application=application, values=form.values(), by=self.actor, at=timezone.now())
+        try:
+            tenancy.update_application(
+                application=application,
+                values=form.values(),
+                version=request.POST.get("version", ""),
+                by=self.actor,
+                at=timezone.now(),
+            )
+        except ChangedMeanwhile as error:
+            form.add_error(None, str(error))
+            return self._show(application, form)
         messages.success(request, "The settings were saved.")
         return HttpResponseRedirect(reverse("onboarding:application", args=[application.public_id]))
 
@@ -211,6 +213,7 @@ class EditApplication(ApplicationPage):
             {
                 **self.frame(application, "Settings"),
                 "form": form,
+                "version": self.request.POST.get("version") or application.version,
                 "switches": [form[name] for name in form.SWITCHES],
                 "rules": [field for field in form if field.name not in form.SWITCHES],
                 "cancel_url": reverse("onboarding:application", args=[application.public_id]),

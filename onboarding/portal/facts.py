@@ -46,7 +46,7 @@ def identity_facts(identity: Identity) -> list[tuple[str, Facts]]:
             ("Merchant category", identity.mcc),
             ("Card sales a year", money(int(identity.annual_card_volume), _CURRENCY)),
             ("Largest transaction", money(identity.max_transaction_amount, _CURRENCY)),
-            ("Took cards before", "Yes" if identity.has_accepted_credit_cards_previously else "No"),
+            ("Took cards before", _yes_no(is_so=identity.has_accepted_credit_cards_previously)),
         ]),
     ]  # fmt: skip
 
@@ -56,18 +56,8 @@ def application_facts(application: Application) -> Facts:
         ("Processing", badge(application.processing_enabled)),
         ("Settlement", badge(application.settlement_enabled)),
         ("API access", badge(application.enabled)),
-        (
-            "Security code required",
-            badge(application.card_cvv_required, "neutral", _yes_no(is_so=application.card_cvv_required)),
-        ),
-        (
-            "Expiry required",
-            badge(
-                application.card_expiration_date_required,
-                "neutral",
-                _yes_no(is_so=application.card_expiration_date_required),
-            ),
-        ),
+        ("Security code required", _yes_no(is_so=application.card_cvv_required)),
+        ("Expiry required", _yes_no(is_so=application.card_expiration_date_required)),
         ("Funds ready upon", words(application.ready_to_settle_upon or "")),
         ("Fees ready upon", words(application.fee_ready_to_settle_upon)),
         ("Funding identifier", words(application.settlement_funding_identifier)),
@@ -84,7 +74,7 @@ def risk_facts(profile: RiskProfile) -> Facts:
 
 
 def _let_through(*, is_allowed: bool) -> str:
-    return badge("ALLOWED", "warning", "Let through") if is_allowed else badge("DECLINED", "neutral", "Declined")
+    return "Let through" if is_allowed else "Declined"
 
 
 def _yes_no(*, is_so: bool) -> str:

@@ -10,19 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding import services
-from onboarding.filters import IdentitySearch
+from onboarding.filters import ApplicationFilter, IdentitySearch
 from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm
 from onboarding.models import Identity
 from onboarding.portal.facts import identity_facts
 from onboarding.serializers.identities import IdentityDocument
-from portal.templatetags.portal import badge, moment
+from portal.templatetags.portal import moment, tag
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.errors import DomainError
 from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import Application
-from tenancy.roles import Permission
+from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
 
 
@@ -51,12 +51,15 @@ class IdentityList(ListPage):
             "url": reverse("onboarding:identity", args=[resource.public_id]),
             "cells": [
                 resource.display_name,
-                kind_badge(resource),
+                kind_tag(resource),
                 resource.email,
                 resource.application.name,
                 moment(resource.created_at),
             ],
         }
+
+    def context(self) -> dict[str, Any]:
+        return {"lead": _LEADS[self.actor.role], "may_create": self.actor.may(Permission.MANAGE_IDENTITIES)}
 
 
 class IdentityPage(Page):
@@ -77,7 +80,7 @@ class IdentityPage(Page):
         return self.show(
             {
                 "identity": identity,
-                "badge": kind_badge(identity),
+                "kind": kind_tag(identity),
                 "facts": identity_facts(identity),
                 "timeline": timeline,
                 "document": document,
@@ -86,6 +89,32 @@ class IdentityPage(Page):
                 "breadcrumbs": [("Identities", reverse("onboarding:identities")), (identity.display_name, "")],
             }
         )
+
+
+class ChooseApplication(ListPage):
+    """Where a new identity belongs. Who sees one application only is taken to its form."""
+
+    permission = Permission.MANAGE_IDENTITIES
+    section = "identities"
+    template_name = "onboarding/identity_application.html"
+    filter_class = ApplicationFilter
+    search_field = "name"
+    noun = ("application", "applications")
+    columns: ClassVar = [{"label": "Name"}, {"label": "Created", "css": "shrink"}]
+
+    def get(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        with transaction(by=self.actor):
+            found = list(self.visible()[:2])
+        return HttpResponseRedirect(_form_of(found[0])) if len(found) == 1 else super().get(request, **options)
+
+    def visible(self) -> QuerySet[Application]:
+        return Application.objects.visible_to(self.actor).tenants()
+
+    def row(self, resource: Application) -> Mapping[str, Any]:
+        return {"url": _form_of(resource), "cells": [resource.name, moment(resource.created_at)]}
+
+    def context(self) -> dict[str, Any]:
+        return {"breadcrumbs": [("Identities", reverse("onboarding:identities")), ("New", "")]}
 
 
 class CreateIdentity(Page):
@@ -159,7 +188,7 @@ class EditIdentity(Page):
                 services.update_identity(
                     identity=identity,
                     changes=form.body,
-                    unchanged_since=request.POST.get("version", ""),
+                    version=request.POST.get("version", ""),
                     by=self.actor,
                     at=timezone.now(),
                 )
@@ -185,8 +214,8 @@ class EditIdentity(Page):
             {
                 "form": form,
                 "heading": f"Edit {identity.display_name}",
-                "lead": "Leave what should stay as it is.",
-                "version": self.request.POST.get("version") or identity.updated_at.isoformat(),
+                "lead": "Leave what should stay as it is; what is marked optional can wait.",
+                "version": self.request.POST.get("version") or identity.version,
                 "cancel_url": page,
                 "breadcrumbs": [
                     ("Identities", reverse("onboarding:identities")),
@@ -197,9 +226,20 @@ class EditIdentity(Page):
         )
 
 
+_LEADS = {
+    Role.ADMIN: "The people and businesses on the platform: merchants, and the buyers who pay them.",
+    Role.PLATFORM: "The people and businesses on the platform: merchants, and the buyers who pay them.",
+    Role.PARTNER: "The merchants of your application, and the buyers who pay them.",
+    Role.MERCHANT: "Your business as the platform knows it.",
+}
+
 _AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
 
 
-def kind_badge(identity: Identity) -> str:
-    """Merchant or buyer, as a badge."""
-    return badge("MERCHANT" if identity.is_merchant else "BUYER", "info" if identity.is_merchant else "neutral")
+def _form_of(application: Application) -> str:
+    return reverse("onboarding:create-identity", args=[application.public_id])
+
+
+def kind_tag(identity: Identity) -> str:
+    """Merchant or buyer: a kind is no state, so it carries no sign."""
+    return tag("Merchant" if identity.is_merchant else "Buyer")

@@ -109,9 +109,18 @@ class EditProcessor(ApplicationPage):
             return self._show(application, processor, form)
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         enabled = values.pop("enabled", None)
-        tenancy.update_processor(
-            processor=processor, enabled=enabled, application_config=values, by=self.actor, at=timezone.now()
-        )
+        try:
+            tenancy.update_processor(
+                processor=processor,
+                enabled=enabled,
+                application_config=values,
+                version=request.POST.get("version", ""),
+                by=self.actor,
+                at=timezone.now(),
+            )
+        except DomainError as error:
+            form.add_error(None, str(error))
+            return self._show(application, processor, form)
         messages.success(request, f"{processor.processor} was changed.")
         return HttpResponseRedirect(reverse("onboarding:application-processors", args=[application.public_id]))
 
@@ -126,4 +135,5 @@ class EditProcessor(ApplicationPage):
     def _show(self, application: Application, processor: Processor, form: ProcessorSettingsForm) -> HttpResponse:
         cancel = reverse("onboarding:application-processors", args=[application.public_id])
         frame = self.frame(application, processor.processor)
-        return self.show({**frame, "processor": processor, "form": form, "cancel_url": cancel})
+        version = self.request.POST.get("version") or processor.version
+        return self.show({**frame, "processor": processor, "form": form, "version": version, "cancel_url": cancel})

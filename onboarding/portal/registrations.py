@@ -1,6 +1,15 @@
-"""What this app adds to the navigation."""
+"""What this app adds to the portal's frame: entries of the navigation, and the pages of authors in timelines."""
 
+import uuid
+from collections.abc import Collection, Mapping
+
+from django.urls import reverse
+
+from events.models import Author
 from portal.navigation import Entry, register
+from portal.timeline import register_author_pages
+from tenancy.actors import Actor
+from tenancy.models import ApiUser
 from tenancy.roles import Permission
 
 ENTRIES = (
@@ -16,3 +25,14 @@ ENTRIES = (
 def register_navigation() -> None:
     for entry in ENTRIES:
         register(entry)
+
+
+def register_pages_of_authors() -> None:
+    register_author_pages(Author.API_USER, _pages_of_api_keys)
+
+
+def _pages_of_api_keys(keys: Collection[uuid.UUID], by: Actor) -> Mapping[uuid.UUID, str]:
+    if not by.may(Permission.VIEW_API_USERS):
+        return {}
+    found = ApiUser.objects.visible_to(by).filter(pk__in=keys)
+    return {key.pk: reverse("onboarding:api-user", args=[key.public_id]) for key in found}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from onboarding.portal import applications, audit, identities, people, processors, users
+from onboarding.portal import applications, audit, identities, people, person, processors, users
 
 app_name = "onboarding"
 urlpatterns = [
@@ -21,13 +21,16 @@ urlpatterns = [
     path("applications/<str:pk>/api-keys/", users.ApplicationUsers.as_view(), name="application-users"),
     path("applications/<str:pk>/api-keys/new/", users.CreateApplicationUser.as_view(), name="create-application-user"),
     path("identities/", identities.IdentityList.as_view(), name="identities"),
+    path("identities/new/", identities.ChooseApplication.as_view(), name="choose-application"),
     path("identities/<str:pk>/", identities.IdentityPage.as_view(), name="identity"),
     path("identities/<str:pk>/edit/", identities.EditIdentity.as_view(), name="edit-identity"),
     path("people/", people.People.as_view(), name="people"),
-    path("people/new/", people.CreatePerson.as_view(), name="create-person"),
-    path("people/<uuid:pk>/", people.PersonPage.as_view(), name="person"),
+    path("people/new/", person.CreatePerson.as_view(), name="create-person"),
+    path("people/<uuid:pk>/", person.PersonPage.as_view(), name="person"),
+    path("people/<uuid:pk>/edit/", person.EditPerson.as_view(), name="edit-person"),
     path("api-keys/", users.ApiUserList.as_view(), name="api-users"),
     path("api-keys/new/", users.CreatePlatformUser.as_view(), name="create-platform-user"),
     path("api-keys/<str:pk>/", users.ApiUserPage.as_view(), name="api-user"),
+    path("api-keys/<str:pk>/secret/", users.ApiUserSecret.as_view(), name="api-user-secret"),
     path("audit/", audit.AuditList.as_view(), name="audit"),
 ]

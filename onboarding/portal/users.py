@@ -12,6 +12,7 @@ from django.utils import timezone
 from onboarding.filters import ApiUserFilter
 from onboarding.forms.applications import PlatformUserForm
 from onboarding.portal.applications import ApplicationPage, application_frame
+from portal.handover import hand_over, take_over
 from portal.templatetags.portal import badge, id_chip, moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
@@ -90,14 +91,17 @@ class ApplicationUsers(ApiUserList):
 
 
 class CreateApplicationUser(ApplicationPage):
-    """One more key for an application, shown once."""
+    """One more key for an application, shown on the next page."""
 
     permission = Permission.CREATE_API_USERS
     tab = "API KEYS"
-    template_name = "onboarding/api_user_created.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Where one lands who signed in again before the POST; the button is in the list."""
+        del request
+        return HttpResponseRedirect(reverse("onboarding:application-users", args=[pk]))
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
-        del request
         with transaction(by=self.actor):
             application = self.application(pk)
         user, secret = tenancy.create_api_user(
@@ -107,16 +111,8 @@ class CreateApplicationUser(ApplicationPage):
             by=self.actor,
             at=timezone.now(),
         )
-        return self.show(
-            {
-                **self.frame(application, "New API key"),
-                "user": user,
-                "secret": secret.reveal(),
-                "heading": "The API key is ready",
-                "done_url": reverse("onboarding:application-users", args=[application.public_id]),
-                "done_label": "I have copied it",
-            }
-        )
+        hand_over(request, user.public_id, secret)
+        return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
 
 
 class CreatePlatformUser(Page):
@@ -136,20 +132,37 @@ class CreatePlatformUser(Page):
             return self._show(form)
         role = Role(form.cleaned_data["role"])
         user, secret = tenancy.create_api_user(role=role, by=self.actor, at=timezone.now())
+        hand_over(request, user.public_id, secret)
+        return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
+
+    def _show(self, form: PlatformUserForm) -> HttpResponse:
+        return self.show({"form": form, "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")]})
+
+
+class ApiUserSecret(Page):
+    """The secret of a key that was made just now. Whoever comes again finds the key's page."""
+
+    permission = Permission.VIEW_API_USERS
+    section = "api-users"
+    template_name = "onboarding/api_user_created.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            user = find(ApiUser.objects.visible_to(self.actor).select_related("application"), pk)
+        page = reverse("onboarding:api-user", args=[user.public_id])
+        secret = take_over(request, user.public_id)
+        if secret is None:
+            return HttpResponseRedirect(page)
         return self.show(
             {
                 "user": user,
                 "secret": secret.reveal(),
                 "heading": "The API key is ready",
-                "done_url": reverse("onboarding:api-users"),
+                "done_url": page,
                 "done_label": "I have copied it",
-                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")],
-            },
-            template="onboarding/api_user_created.html",
+                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), (user.public_id, page), ("Secret", "")],
+            }
         )
-
-    def _show(self, form: PlatformUserForm) -> HttpResponse:
-        return self.show({"form": form, "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")]})
 
 
 class ApiUserPage(Page):

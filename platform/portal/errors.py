@@ -40,7 +40,7 @@ def failed(request: HttpRequest, error: BaseException | None) -> HttpResponse:
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether an exception, or one that it came from, is the driver's. Django hides it behind an interrupted session."""
+    """Whether an exception, or one that it came from, is the driver's; Django hides it in an interrupted session."""
     while error is not None:
         if isinstance(error, OperationalError | InterfaceError):
             return True

@@ -1,39 +1,84 @@
 """A resource's timeline: its event rows in words."""
 
+import re
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
-from events.models import Event
+from events.models import Author, Event
 from resources.models import Resource
 from tenancy.actors import Actor
 
 SHOWN = 50
 
+_UNSPOKEN = ("_e164", "_provided")  # they go with a member that is told
+_MINOR_UNITS = ("_amount", "_volume")
+
+AuthorPages = Callable[[Collection[uuid.UUID], Actor], Mapping[uuid.UUID, str]]
+
+_pages_of: dict[Author, AuthorPages] = {}
+
+
+def register_author_pages(kind: Author, pages: AuthorPages) -> None:
+    """Apps tell where authors of a kind have their pages: the addresses, by author, of those an actor may open."""
+    _pages_of[kind] = pages
+
 
 def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     """The newest changes of a resource the actor sees, as entries for `_timeline.html`; call it in a transaction."""
     found = Event.objects.filter(application_id__in=by.application_ids, resource_id=resource.pk)
+    events = list(found.order_by("-sequence")[:SHOWN])
+    pages = _author_pages(events, by)
     return [
         {
             "title": event.kind.replace("_", " ").replace(".", " ").capitalize(),
             "at": event.occurred_at,
             "by": event.author_name,
+            "by_url": pages.get((event.author_kind, event.author_id), ""),
+            "is_by_program": event.author_kind == Author.API_USER,
             "detail": _in_words(event.changes),
             "tone": "positive" if event.kind.endswith(".created") else "info",
         }
-        for event in found.order_by("-sequence")[:SHOWN]
+        for event in events
     ]
+
+
+def _author_pages(events: list[Event], by: Actor) -> dict[tuple[str, uuid.UUID | None], str]:
+    found: dict[tuple[str, uuid.UUID | None], str] = {}
+    for kind, pages in _pages_of.items():
+        authors = {event.author_id for event in events if event.author_kind == kind and event.author_id}
+        if authors:
+            found |= {(kind, author): url for author, url in pages(authors, by).items()}
+    return found
 
 
 def _in_words(changes: dict[str, list[Any]]) -> str:
     lines = []
     for name, (before, after) in changes.items():
+        if name.endswith(_UNSPOKEN):
+            continue
         label = name.replace("_", " ").capitalize()
         if isinstance(before, dict) or isinstance(after, dict):
             lines.append(f"{label} changed")
         elif before is None:
-            lines.append(f"{label} set to {after}")
+            lines.append(f"{label} set to {_value_in_words(name, after)}")
         elif before == after:
             lines.append(f"{label} replaced")
         else:
-            lines.append(f"{label}: {before} → {'nothing' if after is None else after}")
+            lines.append(f"{label}: {_value_in_words(name, before)} → {_value_in_words(name, after)}")
     return " · ".join(lines)
+
+
+def _value_in_words(name: str, value: Any) -> str:
+    """A switch is on or off, a yes is a yes, an amount is in units, and ROLE_PARTNER is read as a word."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        words = ("off", "on") if name.endswith("enabled") else ("no", "yes")
+        return words[value]
+    if isinstance(value, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value):
+        return value.removeprefix("ROLE_").replace("_", " ").capitalize()
+    if name.endswith(_MINOR_UNITS):
+        return f"{Decimal(value).scaleb(-2):,.2f}"
+    return str(value)

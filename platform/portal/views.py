@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import django_filters
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.views import View
@@ -61,6 +62,8 @@ class ListPage(Page):
     search_field: ClassVar[str] = ""
     columns: ClassVar[Sequence[Mapping[str, str]]]
     noun: ClassVar[tuple[str, str]]
+    caption: ClassVar[str] = ""
+    table_css: ClassVar[str] = ""
 
     def visible(self) -> QuerySet[Any]:
         """What the actor may see; call it in a transaction."""
@@ -78,6 +81,7 @@ class ListPage(Page):
         with transaction(by=self.actor):
             visible = self.visible()
             found = self.filter_class(request.GET, visible)
+            _use_words_of_a_page(found.form)
             listed = found.qs if found.is_valid() else visible.none()
             context = {
                 **self.context(),
@@ -85,6 +89,8 @@ class ListPage(Page):
                 "filter_form": found.form,
                 "search_field": self.search_field,
                 "columns": self.columns,
+                "caption": self.caption or _caption(self.noun[1]),
+                "table_css": self.table_css,
                 "is_filtered": any(request.GET.get(found.form.add_prefix(name)) for name in found.form.fields),
             }
             context["rows"] = [self.row(resource) for resource in context["resources"]]
@@ -115,6 +121,17 @@ def counted_words(count: int, one: str, many: str) -> str:
     if count > COUNTED:
         return f"More than {COUNTED:,} {many}"
     return f"{count:,} {one if count == 1 else many}"
+
+
+def _caption(many: str) -> str:
+    return f"{many[:1].upper()}{many[1:]}, newest first"
+
+
+def _use_words_of_a_page(form: BaseForm) -> None:
+    """What the API says of a wrong value lists constants; whoever reads a page chooses from a list of words."""
+    for name, field in form.fields.items():
+        if name in form.errors and hasattr(field, "choices"):
+            form.errors[name] = form.error_class(["Choose one of the list."])
 
 
 def _position(visible: QuerySet[Any], named: str | None) -> Any:

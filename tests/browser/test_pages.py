@@ -22,24 +22,33 @@ PAGES = {
     "edit-processor": "{application}processors/DUMMY_V1/",
     "application-users": "{application}api-keys/",
     "identities": "/dashboard/identities/",
+    "choose-application": "/dashboard/identities/new/",
     "identity": "{identity}",
     "edit-identity": "{identity}edit/",
     "people": "/dashboard/people/",
     "create-person": "/dashboard/people/new/",
     "person": "{person}",
+    "edit-person": "{person}edit/",
     "api-users": "/dashboard/api-keys/",
     "create-platform-user": "/dashboard/api-keys/new/",
     "api-user": "{api_user}",
     "audit": "/dashboard/audit/",
 }
+STATES = {
+    "disable-key": "{api_user}?confirm=disable",
+    "disable-person": "{person}?confirm=disable",
+    "refused-filters": "/dashboard/identities/?created_at.gte=x&business_type=y",
+    "nothing-matches": "/dashboard/audit/?action=x&author_name=y",
+}
 ONLY_POST = {"create-application-user"}
+SHOWN_ONCE = {"api-user-secret"}
 WITHOUT_ACCOUNT = ("/dashboard/account/login/", "/dashboard/account/password/reset/")
 
 
 def test_every_page_is_listed_here() -> None:
     names = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)}
 
-    assert names == set(PAGES) | ONLY_POST
+    assert names == set(PAGES) | ONLY_POST | SHOWN_ONCE
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_pages_are_in_order(sign_in: SignIn, places: dict[str, str], scheme: str
     page = sign_in("ADMIN", scheme=scheme)
     faults = {}
 
-    for name, address in PAGES.items():
+    for name, address in (PAGES | STATES).items():
         for width, viewport in (("wide", DESKTOP), ("narrow", PHONE)):
             page.set_viewport_size(viewport)
             answer = page.goto(address.format(**places))
@@ -66,6 +75,76 @@ def test_pages_are_in_order(sign_in: SignIn, places: dict[str, str], scheme: str
                 faults[f"{name} {width}"] = [str(answer.status), *found]
 
     assert faults == {}
+
+
+def test_secret_of_a_key_is_shown_once(sign_in: SignIn) -> None:
+    page = sign_in("PARTNER")
+    page.goto("/dashboard/applications/")
+    page.locator("tbody a.row-link").first.click()
+    page.get_by_role("link", name="API KEYS", exact=True).click()
+
+    page.get_by_role("button", name="New API key").click()
+
+    secret = page.locator("#secret-value").inner_text()
+    assert len(secret) == 43
+    for viewport in (DESKTOP, PHONE):
+        page.set_viewport_size(viewport)
+        assert violations(page) == []
+        assert not overflows(page)
+    page.reload()
+    assert secret not in page.content()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_key_is_disabled_after_a_question(sign_in: SignIn, javascript: bool) -> None:
+    page = sign_in("PARTNER", javascript=javascript)
+    page.goto("/dashboard/api-keys/")
+    page.locator("tbody a.row-link").first.click()
+    dialog = page.get_by_role("dialog", name="Disable this API key?")
+
+    def ask() -> None:
+        page.locator('[data-dialog-open="disable"]').click()
+        expect(dialog).to_contain_text("refused from the next request on")
+
+    ask()
+    dialog.get_by_role("link", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    ask()
+    dialog.get_by_role("button", name="Disable API key").click()
+    expect(page.get_by_text("is no longer let in")).to_be_visible()
+    page.get_by_role("button", name="Enable").click()
+
+    expect(page.get_by_text("is let in again")).to_be_visible()
+
+
+def test_filters_open_with_the_error_beside_the_field(sign_in: SignIn) -> None:
+    page = sign_in("ADMIN")
+
+    page.goto("/dashboard/identities/?business_type=guild")
+
+    choice = page.get_by_label("Business type", exact=True)
+    expect(choice).to_be_visible()
+    expect(choice).to_have_accessible_description("Choose one of the list.")
+
+
+@pytest.mark.parametrize("width", [768, 1280])
+def test_audit_is_not_cut(sign_in: SignIn, width: int) -> None:
+    page = sign_in("ADMIN", viewport={"width": width, "height": 800})
+    page.goto("/dashboard/audit/")
+
+    frame = page.locator(".table-frame")
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+
+
+def test_new_identity_begins_at_the_list(sign_in: SignIn) -> None:
+    partner, admin = sign_in("PARTNER"), sign_in("ADMIN")
+    for page in (partner, admin):
+        page.goto("/dashboard/identities/")
+        page.get_by_role("link", name="Create New Identity").click()
+
+    expect(partner.get_by_role("heading", level=1)).to_have_text("New merchant")
+    admin.get_by_role("link", name="Harbor Market").click()
+    expect(admin.get_by_role("heading", level=1)).to_have_text("New merchant")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -112,7 +112,7 @@ def test_edit_refuses_to_overwrite_what_changed_meanwhile(sign_in: SignIn) -> No
     one.get_by_role("button", name="Save").click()
     two.get_by_role("button", name="Save").click()
 
-    expect(two.get_by_text("Somebody else changed this identity").first).to_be_visible()
+    expect(two.get_by_text("Somebody else changed this").first).to_be_visible()
     expect(one.get_by_text("President", exact=True)).to_be_visible()
 
 

@@ -7,15 +7,18 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from events.models import Audit, Event
 from onboarding.models import Identity
 from tenancy.actors import system
 from tenancy.models import ApiUser, Application, Person, Processor
 from tenancy.roles import Role
+from tenancy.services import update_application
 from tenancy.transactions import transaction
 from tests.factories.onboarding import MERCHANT, make_identity, make_merchant_identity
-from tests.factories.tenancy import PASSWORD, make_application, make_person
+from tests.factories.tenancy import PASSWORD, Login, make_application, make_person
+from vault.secret import Secret
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +49,11 @@ def browser(role: Role, application: Application | None = None, identity: Identi
     client = Client()
     client.force_login(person)
     return client
+
+
+def filled(form: Any) -> dict[str, Any]:
+    """What a browser would send of a form that nobody touched."""
+    return {bound.html_name: bound.value() for bound in form if bound.value() not in (None, False)}
 
 
 def rows(model: Any) -> Any:
@@ -153,11 +161,7 @@ def test_identity_form_refuses_beside_the_field(own: Application, member: str, v
 def test_edit_changes_only_what_was_changed(own: Application) -> None:
     identity = make_merchant_identity(own)
     client = browser(Role.PARTNER, own)
-    form = {
-        bound.html_name: bound.value()
-        for bound in client.get(f"/dashboard/identities/{identity.public_id}/edit/").context["form"]
-        if bound.value() not in (None, False)
-    }
+    form = filled(client.get(f"/dashboard/identities/{identity.public_id}/edit/").context["form"])
 
     client.post(
         f"/dashboard/identities/{identity.public_id}/edit/",
@@ -176,11 +180,46 @@ def test_new_application_shows_its_secret_once(own: Application) -> None:
         {"business_name": "New Co", "first_name": "Nia", "last_name": "New", "email": "nia@example.org"},
     )
 
-    application = rows(Application)[-1]
-    secret = answer.context["secret"]
-    assert (application.name, len(secret)) == ("New Co", 43)
-    assert secret.encode() in answer.content
-    assert secret.encode() not in client.get(f"/dashboard/applications/{application.public_id}/api-keys/").content
+    application, owner = rows(Application)[-1], rows(ApiUser)[-1]
+    page = f"/dashboard/api-keys/{owner.public_id}/"
+    assert (application.name, owner.application_id, answer["Location"]) == ("New Co", application.pk, f"{page}secret/")
+    shown = client.get(f"{page}secret/")
+    assert Login(owner, Secret(shown.context["secret"])).actor.application_ids == (application.pk,)
+    assert client.get(f"{page}secret/")["Location"] == page
+
+
+def test_secret_waits_sealed_and_for_its_maker_only(own: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    answer = client.post(f"/dashboard/applications/{own.public_id}/api-keys/new/")
+    stored = client.session.get("handover")
+    other = browser(Role.ADMIN)
+
+    assert other.get(answer["Location"]).status_code == 302
+    secret = client.get(answer["Location"]).context["secret"]
+    assert secret not in repr(stored)
+
+
+def test_stale_settings_do_not_turn_a_switch_back(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    page = f"/dashboard/applications/{own.public_id}/edit/"
+    form = filled(client.get(page).context["form"]) | {"version": own.version}
+    update_application(application=own, values={"processing_enabled": False}, by=system(), at=timezone.now())
+
+    answer = client.post(page, form | {"name": "Renamed"})
+
+    with transaction(by=system()):
+        own.refresh_from_db()
+    assert (own.name, own.processing_enabled) == ("Own", False)
+    assert "Somebody else changed this" in answer.context["form"].non_field_errors()[0]
+
+
+def test_key_is_not_made_by_coming_back(own: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    page = f"/dashboard/applications/{own.public_id}/api-keys/"
+
+    answer = client.get(f"{page}new/")
+
+    assert (answer["Location"], len(rows(ApiUser))) == (page, 1)
 
 
 def test_settings_of_an_application_are_switched(own: Application) -> None:
@@ -194,6 +233,7 @@ def test_settings_of_an_application_are_switched(own: Application) -> None:
             "settlement_enabled": "on",
             "fee_ready_to_settle_upon": "RECONCILIATION",
             "settlement_funding_identifier": "UNSET",
+            "version": own.version,
         },
     )
 
@@ -210,8 +250,10 @@ def test_processor_is_enabled_once_and_configured(own: Application) -> None:
 
     client.post(page, {"type": "DUMMY_V1", "can_debit_bank_account": "on"})
     again = client.post(page, {"type": "DUMMY_V1"})
+    form = client.get(f"{page}DUMMY_V1/").context
     client.post(
-        f"{page}DUMMY_V1/", {"enabled": "on", "card_sale_submission_method": "batch", "can_debit_bank_account": "on"}
+        f"{page}DUMMY_V1/",
+        filled(form["form"]) | {"version": form["version"], "card_sale_submission_method": "batch"},
     )
 
     (processor,) = rows(Processor)
@@ -224,7 +266,8 @@ def test_processor_is_enabled_once_and_configured(own: Application) -> None:
 def test_api_key_is_made_and_switched_off(own: Application) -> None:
     client = browser(Role.PARTNER, own)
 
-    made = client.post(f"/dashboard/applications/{own.public_id}/api-keys/new/").context["user"]
+    client.post(f"/dashboard/applications/{own.public_id}/api-keys/new/")
+    made = rows(ApiUser)[-1]
     client.post(f"/dashboard/api-keys/{made.public_id}/", {"enabled": "false"})
 
     assert not ApiUser.objects.get(pk=made.pk).enabled
@@ -233,7 +276,8 @@ def test_api_key_is_made_and_switched_off(own: Application) -> None:
 def test_partner_may_not_touch_platform_keys(own: Application) -> None:
     client = browser(Role.PLATFORM)
     admin_key = rows(ApiUser)
-    made = browser(Role.ADMIN).post("/dashboard/api-keys/new/", {"role": "ROLE_ADMIN"}).context["user"]
+    browser(Role.ADMIN).post("/dashboard/api-keys/new/", {"role": "ROLE_ADMIN"})
+    made = rows(ApiUser)[-1]
 
     assert client.post(f"/dashboard/api-keys/{made.public_id}/", {"enabled": "false"}).status_code == 403
     assert client.get("/dashboard/api-keys/new/").status_code == 403
@@ -277,6 +321,19 @@ def test_person_is_added_and_kept_out(own: Application) -> None:
 
     pat.refresh_from_db()
     assert (pat.application_id, pat.is_active) == (own.pk, False)
+
+
+def test_person_gets_another_role(own: Application) -> None:
+    pat = make_person("pat@example.org", Role.PARTNER, application=own)
+    client = browser(Role.ADMIN)
+    page = f"/dashboard/people/{pat.pk}/edit/"
+
+    refused = client.post(page, filled(client.get(page).context["form"]) | {"role": "ROLE_PLATFORM"})
+    client.post(page, {"name": "Pat P", "email": "pat@example.org", "role": "ROLE_PLATFORM"})
+
+    pat.refresh_from_db()
+    assert list(refused.context["form"].errors) == ["application"]
+    assert (pat.name, pat.role, pat.application_id) == ("Pat P", Role.PLATFORM, None)
 
 
 def test_nobody_switches_off_their_own_access() -> None:

@@ -116,6 +116,10 @@ def test_badge_escapes_its_label():
     assert "&lt;b&gt;" in portal.badge("PENDING", label="<b>")
 
 
+def test_tag_has_words_and_no_sign():
+    assert portal.tag("Merchant & co") == '<span class="tag">Merchant &amp; co</span>'
+
+
 def test_badge_of_nothing_says_so():
     assert portal.badge(None) == '<span class="faint">None</span>'
 
@@ -227,6 +231,57 @@ def test_filter_count_counts_values():
     assert render("{% filter_count form %}", "/?state=APPROVED&name=Rye&sort=x", form=AccountForm()) == "2"
 
 
+class IdentityFilterForm(forms.Form):
+    created_at__gte = forms.CharField(label="Created from")
+    tags__key = forms.CharField(label="Tag")
+    name = forms.CharField(label="Name")
+    q = forms.CharField(label="Search")
+
+
+def test_filter_panel_begins_with_what_a_row_is_and_ends_with_when_it_was_made():
+    groups = portal.filter_groups(IdentityFilterForm(), "q")
+
+    assert [[bound.name for bound in group] for group in groups] == [["name", "tags__key"], ["created_at__gte"]]
+    assert portal.filter_groups(forms.Form()) == []
+
+
+def test_search_button_stands_between_its_field_and_the_filters():
+    shown = render(
+        '{% include "portal/components/_filters.html" with form=form search="q" %}', form=IdentityFilterForm()
+    )
+
+    order = [shown.index(part) for part in ('type="search"', ">Search</button>", "<summary", ">Apply filters<")]
+    assert order == sorted(order)
+
+
+def test_table_has_caption_rows_to_tick_and_a_class_of_its_own():
+    shown = render(
+        '{% include "portal/components/_table.html" with selectable=True caption="People" css="table-dense" %}',
+        columns=[{"label": "Name"}, {"label": "Role"}],
+        rows=[{"url": "/p/1", "key": "P1", "label": "Ada", "cells": ["Ada", None]}],
+    )
+
+    assert '<table class="table table-dense"' in shown
+    assert ">People</caption>" in shown
+    assert 'name="selected"' in shown
+    assert 'aria-label="Select Ada"' in shown
+    assert 'class="no-value"' in shown
+
+
+def test_timeline_names_a_program_by_its_id_and_leads_to_it():
+    entries = [
+        {"title": "Identity updated", "at": None, "by": "USabc", "is_by_program": True, "by_url": "/keys/USabc/"},
+        {"title": "Identity updated", "at": None, "by": "USdef", "is_by_program": True, "by_url": ""},
+        {"title": "Identity created", "at": None, "by": "Ada"},
+    ]
+
+    shown = re.sub(r"\s+", " ", render('{% include "portal/components/_timeline.html" %}', entries=entries))
+
+    assert '<a href="/keys/USabc/"><code>USabc</code></a>' in shown
+    assert "by <code>USdef</code>" in shown
+    assert "by Ada" in shown
+
+
 def test_field_ties_label_hint_and_control_together():
     shown = render("{% field form.name autocomplete='organization' %}", form=AccountForm())
 
@@ -291,6 +346,29 @@ def test_form_errors_link_to_the_controls():
     assert "4 things need your attention" in shown
     assert re.findall(r'href="#([^"]+)"', shown) == ["id_name", "id_ownership_0", "id_founded_on_month", "id_is_ready"]
     assert "I confirm that this is true: This field is required." in shown
+
+
+class TwoAddressesForm(forms.Form):
+    name = forms.CharField(label="Name:")
+    home = forms.CharField(label="Street")
+    work = forms.CharField(label="Street")
+
+    def section_of(self, name):
+        return {"home": "Home address", "work": "Work address"}.get(name, "Person")
+
+
+def test_form_errors_tell_fields_of_one_label_apart_by_their_section():
+    shown = render("{% form_errors form %}", form=TwoAddressesForm({}))
+
+    assert re.findall(r">([^<]+): This field is required", shown) == [
+        "Name",
+        "Home address, street",
+        "Work address, street",
+    ]
+
+
+def test_field_leaves_the_colon_of_a_label_away():
+    assert '<label for="id_name">Name</label>' in render("{% field form.name %}", form=TwoAddressesForm())
 
 
 def test_form_errors_are_absent_while_the_form_is_in_order():

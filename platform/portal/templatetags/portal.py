@@ -1,6 +1,7 @@
 """Tags and filters of the portal's design system. docs/design-system.md shows each in use."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -140,10 +141,16 @@ def badge(state: object, tone: str = "", label: str = "") -> SafeString:
     return format_html('<span class="badge badge-{}">{}{}</span>', tone, icon(TONE_ICONS[tone]), text)
 
 
+@register.simple_tag
+def tag(text: object) -> SafeString:
+    """A label that is no state, as the kind of a resource: without a sign, and always in the same quiet colour."""
+    return format_html('<span class="tag">{}</span>', text)
+
+
 # --- values ----------------------------------------------------------------------------------------------------------
 
 _NO_VALUE = mark_safe(
-    '<span class="faint"><span aria-hidden="true">&ndash;</span><span class="visually-hidden">None</span></span>'
+    '<span class="no-value"><span aria-hidden="true">&ndash;</span><span class="visually-hidden">None</span></span>'
 )
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
@@ -233,6 +240,7 @@ def value_of(mapping: object, name: str) -> object:
 
 # Where a list stands; a changed order or filter starts at its beginning.
 _FIRST_PAGE = {"before": None, "after": None}
+_FILTER_GROUPS = ("what", "tags", "when")
 
 
 def _parameters(context: Context) -> QueryDict:
@@ -304,6 +312,19 @@ def _shown(field: forms.Field, value: str) -> str:
     return words_of.get(value, value)
 
 
+@register.simple_tag
+def filter_groups(form: BaseForm, search: str = "") -> list[list[BoundField]]:
+    """The fields of a filter panel: what a row is, then when it was made; without the one in the search bar."""
+    fields = [bound for bound in form.visible_fields() if bound.name != search]
+    groups = [[bound for bound in fields if _filter_group(bound) == group] for group in _FILTER_GROUPS]
+    return [group for group in ([*groups[0], *groups[1]], groups[2]) if group]
+
+
+def _filter_group(bound: BoundField) -> str:
+    start = bound.name.partition("__")[0]
+    return {"tags": "tags", "created_at": "when", "updated_at": "when"}.get(start, "what")
+
+
 @register.simple_tag(takes_context=True)
 def filter_count(context: Context, form: BaseForm) -> int:
     """How many values narrow the list."""
@@ -365,7 +386,7 @@ def field(bound: BoundField, css: str = "", label: str = "", hint: str | None = 
     context = {
         "field": bound,
         "kind": kind,
-        "label": label or bound.label,
+        "label": label or str(bound.label).rstrip(" :"),
         "hint": hint,
         "css": css,
         "prefix": prefix,
@@ -389,12 +410,24 @@ def _parts(bound: BoundField, attributes: dict[str, Any]) -> SafeString:
 
 @register.inclusion_tag("portal/components/_form_errors.html")
 def form_errors(form: BaseForm) -> dict[str, Any]:
-    """What was refused, above the form, each line a link to its field. Nothing while the form is in order."""
+    """What was refused, above the form, each line a link to its field. Nothing while the form is in order.
+
+    Where two fields share a label, as the streets of two addresses do, a line begins with the heading over its field;
+    the form tells it by `section_of(name)`.
+    """
     lines = [{"text": text, "target": ""} for text in form.non_field_errors()]
+    labels = Counter(_bare_label(bound) for bound in form)
     for bound in form:
         target = "" if bound.field.widget.is_hidden else _first_control(bound)
-        lines += [{"text": f"{str(bound.label).rstrip('.:?')}: {text}", "target": target} for text in bound.errors]
+        label = _bare_label(bound)
+        section = form.section_of(bound.name) if labels[label] > 1 and hasattr(form, "section_of") else ""
+        title = f"{section}, {label[:1].lower()}{label[1:]}" if section else label
+        lines += [{"text": f"{title}: {text}", "target": target} for text in bound.errors]
     return {"lines": lines}
+
+
+def _bare_label(bound: BoundField) -> str:
+    return str(bound.label).rstrip(" .:?")
 
 
 def _first_control(bound: BoundField) -> str:

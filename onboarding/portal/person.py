@@ -1,0 +1,197 @@
+"""Pages of one person: a new one, who it is, what to change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.forms.people import NewPersonForm, PersonForm
+from onboarding.models import Identity
+from portal.templatetags.portal import badge, moment
+from portal.views import Page
+from resources import ids
+from resources.errors import FieldError, FieldErrors, NotVisible
+from resources.lookup import find
+from tenancy import services as tenancy
+from tenancy.models import Application, Person
+from tenancy.roles import PERMISSIONS, Permission, Role
+from tenancy.transactions import transaction
+from vault.secret import Secret
+
+
+class PersonFormPage(Page):
+    """The base of the two forms about a person."""
+
+    permission = Permission.MANAGE_PEOPLE
+    section = "people"
+    template_name = "onboarding/person_form.html"
+
+    def place(self, told: Mapping[str, Any]) -> tenancy.Place:
+        """Role and tenant as the form names them. Raises FieldError."""
+        with transaction(by=self.actor):
+            application = _named(Application.objects.visible_to(self.actor).tenants(), "application", told)
+            identity = _named(Identity.objects.visible_to(self.actor), "identity", told)
+        if identity is not None and application is not None and identity.application_id != application.pk:
+            raise FieldError("identity", "This identity belongs to another application.")
+        return tenancy.Place(Role(told["role"]), application, identity.pk if identity else None)
+
+
+class CreatePerson(PersonFormPage):
+    """Let somebody sign in."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        del request
+        return self._show(NewPersonForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = NewPersonForm(request.POST)
+        if form.is_valid():
+            told = form.cleaned_data
+            try:
+                person = tenancy.create_person(
+                    email=told["email"],
+                    name=told["name"],
+                    place=self.place(told),
+                    password=Secret(told["password"]),
+                    by=self.actor,
+                    at=timezone.now(),
+                )
+            except (FieldError, FieldErrors) as error:
+                form.refuse(error)
+            else:
+                messages.success(request, f"{person.name} can sign in now.")
+                return HttpResponseRedirect(reverse("onboarding:people"))
+        return self._show(form)
+
+    def _show(self, form: NewPersonForm) -> HttpResponse:
+        breadcrumbs = [("Users and roles", reverse("onboarding:people")), ("New", "")]
+        return self.show(
+            {
+                "form": form,
+                "heading": "New person",
+                "lead": "Somebody who signs in to the portal with e-mail and password.",
+                "submit": "Add person",
+                "cancel_url": reverse("onboarding:people"),
+                "breadcrumbs": breadcrumbs,
+            }
+        )
+
+
+class EditPerson(PersonFormPage):
+    """Another name, address, role or tenant."""
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        del request
+        person = find_person(self, pk)
+        return self._show(person, PersonForm(initial=_initial(person)))
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        person = find_person(self, pk)
+        form = PersonForm(request.POST, initial=_initial(person))
+        if form.is_valid():
+            told = form.cleaned_data
+            try:
+                tenancy.update_person(
+                    person=person,
+                    email=told["email"],
+                    name=told["name"],
+                    place=self.place(told),
+                    by=self.actor,
+                    at=timezone.now(),
+                )
+            except (FieldError, FieldErrors) as error:
+                form.refuse(error)
+            else:
+                messages.success(request, f"{told['name']} was changed.")
+                return HttpResponseRedirect(reverse("onboarding:person", args=[person.pk]))
+        return self._show(person, form)
+
+    def _show(self, person: Person, form: PersonForm) -> HttpResponse:
+        page = reverse("onboarding:person", args=[person.pk])
+        return self.show(
+            {
+                "form": form,
+                "heading": f"Edit {person.name}",
+                "lead": "Another address, role or application ends the person's open sessions.",
+                "submit": "Save",
+                "cancel_url": page,
+                "breadcrumbs": [
+                    ("Users and roles", reverse("onboarding:people")),
+                    (person.name, page),
+                    ("Edit", ""),
+                ],
+            }
+        )
+
+
+class PersonPage(Page):
+    """One person: role, tenant, and the switch."""
+
+    permission = Permission.MANAGE_PEOPLE
+    section = "people"
+    template_name = "onboarding/person_detail.html"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        del request
+        person = find_person(self, pk)
+        return self.show(
+            {
+                "person": person,
+                "facts": [
+                    ("E-mail", person.email),
+                    ("Role", Role(person.role).label),
+                    ("Application", person.application.name if person.application else None),
+                    ("State", badge(person.is_active)),
+                    ("Last signed in", moment(person.last_login)),
+                    ("Added", moment(person.created_at)),
+                ],
+                "permissions": sorted(PERMISSIONS[Role(person.role)]),
+                "is_self": person.pk == self.actor.id,
+                "edit_url": reverse("onboarding:edit-person", args=[person.pk]),
+                "breadcrumbs": [("Users and roles", reverse("onboarding:people")), (person.name, "")],
+            }
+        )
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Let the person in, or keep it out."""
+        person = find_person(self, pk)
+        is_active = request.POST.get("active") == "true"
+        try:
+            tenancy.set_person_active(person=person, is_active=is_active, by=self.actor, at=timezone.now())
+        except FieldError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"{person.name} can {'sign in again' if is_active else 'no longer sign in'}.")
+        return HttpResponseRedirect(request.path)
+
+
+def find_person(page: Page, pk: Any) -> Person:
+    with transaction(by=page.actor):
+        visible = Person.objects.visible_to(page.actor).select_related("application")
+        found: Person | None = visible.filter(pk=pk).first()
+    if found is None:
+        raise NotVisible(str(pk))
+    return found
+
+
+def _initial(person: Person) -> dict[str, Any]:
+    return {
+        "name": person.name,
+        "email": person.email,
+        "role": person.role,
+        "application": person.application.public_id if person.application else "",
+        "identity": ids.public_id(Identity.PREFIX, person.identity_id) if person.identity_id else "",
+    }
+
+
+def _named(visible: QuerySet[Any], field: str, told: Mapping[str, Any]) -> Any:
+    if not told[field]:
+        return None
+    try:
+        return find(visible, told[field].strip())
+    except NotVisible as error:
+        raise FieldError(field, "There is nothing with this id.") from error

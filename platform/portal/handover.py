@@ -1,0 +1,40 @@
+"""A secret that is shown once, on the page after the one that made it.
+
+It waits in the session, sealed, and is gone when it has been shown; so reloading the form's answer makes nothing anew.
+"""
+
+import base64
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from vault.keys import KeyRing, UnusableKey
+from vault.secret import Secret
+
+_PLACE = "handover"
+
+
+def hand_over(request: HttpRequest, subject: str, secret: Secret) -> None:
+    """Keep a secret for the next page about this subject (a public id)."""
+    sealed = _ring().seal(secret.reveal(), context=_context(request, subject))
+    request.session[_PLACE] = {subject: base64.b64encode(sealed).decode()}
+
+
+def take_over(request: HttpRequest, subject: str) -> Secret | None:
+    """The secret, the first time; None ever after."""
+    sealed = request.session.pop(_PLACE, {}).get(subject)
+    if sealed is None:
+        return None
+    try:
+        return Secret(_ring().unseal(base64.b64decode(sealed), context=_context(request, subject)))
+    except UnusableKey:  # sealed before the keys were rotated
+        return None
+
+
+def _context(request: HttpRequest, subject: str) -> str:
+    return f"handover:{request.user.pk}:{subject}"
+
+
+def _ring() -> KeyRing:
+    ring: KeyRing = settings.VAULT_KEYS
+    return ring
