@@ -89,6 +89,17 @@ def test_new_password_keeps_this_session_and_is_audited(client: Client, ada: Per
     assert ("change_password", "DONE", "Ada") in audited()
 
 
+def test_refused_password_is_named_as_its_label(client: Client, ada: Person) -> None:
+    sign_in(client)
+
+    page = client.post(
+        "/dashboard/account/password/change/", {"oldpassword": "x", "password1": "brand new 44", "password2": "other"}
+    ).content.decode()
+
+    assert "Current password: " in page
+    assert "New password again: " in page
+
+
 def test_signing_out_is_audited(client: Client, ada: Person) -> None:
     sign_in(client)
 
