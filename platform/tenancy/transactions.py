@@ -29,11 +29,12 @@ def transaction(*, by: Actor) -> Iterator[None]:
 
 
 class Act:
-    """One act under way: collects the events it leads to, for its audit row."""
+    """One act under way: collects the events it leads to, and the reason, for its audit row."""
 
-    def __init__(self, by: Actor, at: datetime) -> None:
+    def __init__(self, by: Actor, at: datetime, reason: str = "") -> None:
         self.by = by
         self.at = at
+        self.reason = reason
         self.events: list[Event] = []
 
     def record(
@@ -55,10 +56,15 @@ class Act:
 def act(action: str, *, by: Actor, at: datetime, application_id: uuid.UUID, reason: str = "") -> Iterator[Act]:
     """A transaction that ends with the audit row of what was done in it. A refusal raised inside leaves nothing."""
     with transaction(by=by):
-        current = Act(by, at)
+        current = Act(by, at, reason)
         yield current
         record_audit(
-            action, application_id=application_id, by=by.signature, at=at, reason=reason, events=current.events
+            action,
+            application_id=application_id,
+            by=by.signature,
+            at=at,
+            reason=current.reason,
+            events=current.events,
         )
 
 

@@ -44,7 +44,7 @@ def test_person_signs_in_with_a_hash_and_is_audited_in_its_tenant(own: Tenant) -
         True,
         False,
     )
-    assert audits("create_person") == [(own.application.pk, "ann@example.org", "DONE")]
+    assert audits("create_person") == [(own.application.pk, "ann@example.org as Partner", "DONE")]
 
 
 @pytest.mark.parametrize("email", ["ann@example.org", "ANN@example.org"])
@@ -114,7 +114,12 @@ def test_another_role_and_address_end_what_the_old_ones_opened(own: Tenant) -> N
     assert (person.email, person.role, person.application_id) == ("ann@other.org", Role.PARTNER, own.application.pk)
     assert person.get_session_auth_hash() != before
     assert not EmailAddress.objects.exists()
-    assert audits("update_person") == [(own.application.pk, "ann@example.org", "DONE")]
+    ((tenant, reason, result),) = audits("update_person")
+    assert (tenant, result) == (own.application.pk, "DONE")
+    assert reason == (
+        "ann@example.org: email ann@example.org → ann@other.org, name Ann → Ann O,"
+        f" role ROLE_ADMIN → ROLE_PARTNER, application none → {own.application.public_id}"
+    )
 
 
 @pytest.mark.django_db

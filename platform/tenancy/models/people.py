@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -58,6 +59,12 @@ class Person(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def version(self) -> str:
+        """Tells who somebody is, and where they stand, from what they were before; forms carry it."""
+        told = f"{self.name}:{self.email}:{self.role}:{self.application_id}:{self.identity_id}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def get_session_auth_hash(self) -> str:
         """Sessions end with the password, and with the address, role or tenant they were opened for."""

@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from resources.errors import FieldError, FieldErrors
+from resources.errors import ChangedMeanwhile, FieldError, FieldErrors
 from tenancy.actors import Actor
 from tenancy.models import Application, Person
 from tenancy.roles import Permission, Role
@@ -51,27 +51,31 @@ def create_person(*, email: str, name: str, place: Place, password: Secret, by: 
     _check(person, password)
     person.set_password(password.reveal())
     try:
-        with act("create_person", by=by, at=at, application_id=place.tenant, reason=person.email):
+        reason = f"{person.email} as {place.role.label}"
+        with act("create_person", by=by, at=at, application_id=place.tenant, reason=reason):
             person.save(force_insert=True)
     except IntegrityError as error:
         raise _refusal(error) from error
     return person
 
 
-def update_person(*, person: Person, email: str, name: str, place: Place, by: Actor, at: datetime) -> Person:
+def update_person(
+    *, person: Person, email: str, name: str, place: Place, by: Actor, at: datetime, version: str | None = None
+) -> Person:
     """Change who somebody is or may be. Another address, role or tenant ends the person's sessions.
 
-    Raises EmailTaken or FieldErrors; nobody changes their own role.
+    Raises EmailTaken or FieldErrors, and ChangedMeanwhile for an older `version`; nobody changes their own role.
     """
     by.require(Permission.MANAGE_PEOPLE)
     if person.pk == by.id and place.role != person.role:
         raise FieldError("role", "Nobody changes their own role.")
     try:
-        with act("update_person", by=by, at=at, application_id=place.tenant, reason=person.email):
+        with act("update_person", by=by, at=at, application_id=place.tenant) as current:
             person = _locked(person, by)
+            if version is not None and version != person.version:
+                raise ChangedMeanwhile
             EmailAddress.objects.filter(user=person).exclude(email=email).delete()  # allauth lets in by these too
-            for column, value in _columns(email, name, place).items():
-                setattr(person, column, value)
+            current.reason = f"{person.email}: {_assign(person, _columns(email, name, place)) or 'nothing changed'}"
             _check(person)
             person.save()
     except IntegrityError as error:
@@ -101,6 +105,17 @@ def _columns(email: str, name: str, place: Place) -> Mapping[str, Any]:
         "application": place.application,
         "identity_id": place.identity_id,
     }
+
+
+def _assign(person: Person, columns: Mapping[str, Any]) -> str:
+    """Set the columns, and tell in words what differs."""
+    changes = []
+    for column, value in columns.items():
+        before = getattr(person, column)
+        if before != value:
+            changes.append(f"{column.removesuffix('_id')} {before or 'none'} → {value or 'none'}")
+            setattr(person, column, value)
+    return ", ".join(changes)
 
 
 def _check(person: Person, password: Secret | None = None) -> None:

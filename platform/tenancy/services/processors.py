@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError
 
-from resources.errors import DomainError, FieldError
+from resources.errors import DomainError, FieldError, FieldErrors
 from tenancy.actors import Actor
 from tenancy.models import Application, MerchantProfile, Processor, RiskProfile
 from tenancy.roles import Permission
@@ -25,7 +25,7 @@ _DOCUMENTED_CAMEL_CASE = {"canDebitBankAccount": "can_debit_bank_account"}
 
 
 class ProcessorAlreadyEnabled(DomainError):
-    message = "The application has this processor already; change it with PUT."
+    message = "The application has this processor already."
 
 
 def enable_processor(
@@ -78,13 +78,16 @@ def update_processor(
     Raises FieldError naming the refused setting, and ChangedMeanwhile for an older `version`.
     """
     by.require(Permission.MANAGE_PROCESSORS)
-    told = _read(config or {}, "config") | _read(application_config or {}, "application_config")
+    told = _read(config or {}, "config")
+    for name, value in _read(application_config or {}, "application_config").items():
+        if told.setdefault(name, value) != value:
+            raise FieldError(f"application_config.{name}", "Says another thing than config")
     with act("update_processor", by=by, at=at, application_id=processor.application_id) as current:
         processor = Processor.objects.visible_to(by).select_for_update().get(pk=processor.pk)
         processor.refuse_stale(version)
         values: dict[str, Any] = {"application_config": processor.application_config | told}
         if config is not None:
-            values["config"] = processor.config | dict(config)
+            values["config"] = _echo(processor.config, config)
         if enabled is not None:
             values["enabled"] = enabled
         changes = processor.assign(values)
@@ -96,17 +99,28 @@ def update_processor(
 
 
 def _read(config: Mapping[str, Any], member: str) -> dict[str, Any]:
-    """Settings under their own names. Refuses those that we act upon and cannot read; free keys are kept as sent."""
+    """Settings under our names. Refuses those that we act upon and cannot read; free keys are kept as they are."""
     settings: dict[str, Any] = {}
+    refusals = []
     for name, value in config.items():
-        own = _DOCUMENTED_CAMEL_CASE.get(name, name)
-        if own in settings and settings[own] != value:
-            raise FieldError(f"{member}.{name}", f"Says another thing than {own}")
-        settings[own] = value
-    for name, value in settings.items():
-        if problem := _PROBLEMS.get(name, _no_problem)(value):
-            raise FieldError(f"{member}.{name}", problem)
+        own = _own_name(name)
+        if settings.setdefault(own, value) != value:
+            refusals.append(FieldError(f"{member}.{name}", "Said twice, and differently"))
+        if problem := _PROBLEMS.get(own, _no_problem)(value):
+            refusals.append(FieldError(f"{member}.{name}", problem))
+    if refusals:
+        raise FieldErrors(refusals)
     return settings
+
+
+def _own_name(name: str) -> str:
+    return _DOCUMENTED_CAMEL_CASE.get(name, name)
+
+
+def _echo(kept: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` as it was sent last: a setting told under another spelling takes the place of the one before."""
+    own = {_own_name(name) for name in told}
+    return {name: value for name, value in kept.items() if _own_name(name) not in own} | dict(told)
 
 
 def _no_problem(_value: Any) -> str:
