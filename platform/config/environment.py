@@ -35,7 +35,7 @@ def _names(text: str) -> list[str]:
 
 
 def _long_text(text: str) -> str:
-    if len(text) < 50:
+    if len(text.strip()) < 50:
         raise ValueError("at least 50 random characters are needed")
     return text
 

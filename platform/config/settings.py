@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.RequestId",
+    "config.middleware.FitDatabase",
     "api.middleware.ApiBorder",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -25,7 +25,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if api.middleware.is_portal(request.path_info):
         slashed = f"{request.path_info}/"
         if request.method == "GET" and not request.path_info.endswith("/") and is_valid_path(slashed):
-            return HttpResponsePermanentRedirect(slashed)
+            query = request.META.get("QUERY_STRING", "")
+            return HttpResponsePermanentRedirect(f"{slashed}?{query}" if query else slashed)
         return portal.errors.not_found(request)
     return api.middleware.not_found(request, exception)
 
