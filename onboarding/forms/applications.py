@@ -1,6 +1,7 @@
 """Forms of applications, their processors and log-ins. They ask; the services judge."""
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
 from django import forms
 
@@ -66,6 +67,14 @@ class ProcessorForm(forms.Form):
 
     type = forms.ChoiceField(label="Processor", choices=Processor.Name.choices)
     can_debit_bank_account = forms.BooleanField(label="Bank accounts can be debited", required=False)
+
+    @classmethod
+    def beside(cls, present: Collection[str], data: Any = None) -> "ProcessorForm":
+        """A form that offers what the application does not have yet."""
+        form = cls(data)
+        choice = cast("forms.ChoiceField", form.fields["type"])
+        choice.choices = [(name, label) for name, label in Processor.Name.choices if name not in present]
+        return form
 
 
 class ProcessorSettingsForm(forms.Form):

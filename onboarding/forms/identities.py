@@ -219,7 +219,13 @@ class MerchantIdentityForm(_EntityForm):
 
 
 class BuyerIdentityForm(_EntityForm):
-    """Somebody who pays. Every field is optional."""
+    """Somebody who pays. Every field is optional, but something to know them by is asked for."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors and not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "phone")):
+            self.add_error(None, "Give at least a name, an e-mail address or a phone number.")
+        return cleaned
 
     first_name = _text("First name", length=20, autocomplete="off")
     last_name = _text("Last name", length=20, autocomplete="off")

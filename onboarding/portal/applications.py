@@ -113,6 +113,7 @@ class ApplicationOverview(ApplicationPage):
 class ApplicationIdentities(IdentityList):
     """The IDENTITIES tab."""
 
+    permission = Permission.VIEW_PROCESSORS  # as the page it belongs to
     section = "applications"
     template_name = "onboarding/application_identities.html"
     columns: ClassVar = [

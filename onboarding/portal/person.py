@@ -14,7 +14,7 @@ from onboarding.models import Identity
 from portal.templatetags.portal import badge, moment
 from portal.views import Page
 from resources import ids
-from resources.errors import FieldError, FieldErrors, NotVisible
+from resources.errors import ChangedMeanwhile, FieldError, FieldErrors, NotVisible
 from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import Application, Person
@@ -37,6 +37,8 @@ class PersonFormPage(Page):
             identity = _named(Identity.objects.visible_to(self.actor), "identity", told)
         if identity is not None and application is not None and identity.application_id != application.pk:
             raise FieldError("identity", "This identity belongs to another application.")
+        if identity is not None and not identity.is_merchant:
+            raise FieldError("identity", "This identity is a buyer's; nobody signs in for it.")
         return tenancy.Place(Role(told["role"]), application, identity.pk if identity else None)
 
 
@@ -100,9 +102,12 @@ class EditPerson(PersonFormPage):
                     email=told["email"],
                     name=told["name"],
                     place=self.place(told),
+                    version=request.POST.get("version", ""),
                     by=self.actor,
                     at=timezone.now(),
                 )
+            except ChangedMeanwhile as error:
+                form.add_error(None, str(error))
             except (FieldError, FieldErrors) as error:
                 form.refuse(error)
             else:
@@ -118,6 +123,7 @@ class EditPerson(PersonFormPage):
                 "heading": f"Edit {person.name}",
                 "lead": "Another address, role or application ends the person's open sessions.",
                 "submit": "Save",
+                "version": self.request.POST.get("version") or person.version,
                 "cancel_url": page,
                 "breadcrumbs": [
                     ("Users and roles", reverse("onboarding:people")),

@@ -61,6 +61,7 @@ class ApplicationProcessors(ApplicationPage):
             application = self.application(pk)
             found = Processor.objects.visible_to(self.actor).filter(application=application)
             processors = list(found.order_by("-created_at", "-id"))
+        present = {processor.processor for processor in processors}
         may_manage = self.actor.may(Permission.MANAGE_PROCESSORS)
         return self.show(
             {
@@ -68,8 +69,9 @@ class ApplicationProcessors(ApplicationPage):
                 "columns": _COLUMNS,
                 "rows": [self._row(application, processor, may_manage=may_manage) for processor in processors],
                 "may_manage": may_manage,
-                "form": form or ProcessorForm(),
-                "is_open": form is not None,
+                "may_enable": may_manage and bool(set(Processor.Name.values) - present),
+                "form": form or ProcessorForm.beside(present),
+                "is_open": form is not None or "enable" in self.request.GET,
             },
         )
 

@@ -145,6 +145,7 @@ class ApiUserSecret(Page):
     permission = Permission.VIEW_API_USERS
     section = "api-users"
     template_name = "onboarding/api_user_created.html"
+    http_method_names = ["get"]  # a HEAD would take the secret and show it to nobody
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         with transaction(by=self.actor):

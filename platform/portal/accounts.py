@@ -4,7 +4,8 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import password_changed, password_reset, password_set
-from django.http import HttpRequest
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -24,13 +25,19 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         super().authentication_failed(request, **credentials)
-        record_denial(
-            "sign_in",
-            reason="wrong e-mail or password",
-            at=timezone.now(),
-            origin=origin_of(request),
-            name=str(credentials.get("email", "unknown")),
-        )
+        refuse_sign_in(request, "wrong e-mail or password", str(credentials.get("email", "unknown")))
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            refuse_sign_in(request, "too many attempts", str(credentials.get("email", "unknown")))
+            raise
+
+    def respond_user_inactive(self, request: HttpRequest, user: Person) -> HttpResponse:
+        refuse_sign_in(request, "the account is disabled", user.email)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
 
     def login(self, request: HttpRequest, user: Person) -> None:
         super().login(request, user)
@@ -47,6 +54,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return origin_of(request).address or "unknown"
+
+
+def refuse_sign_in(request: HttpRequest, reason: str, name: str) -> None:
+    """Write down who was not let in."""
+    record_denial("sign_in", reason=reason, at=timezone.now(), origin=origin_of(request), name=name)
 
 
 def audit(action: str, request: HttpRequest, person: Person) -> None:

@@ -12,19 +12,23 @@ from vault.keys import KeyRing, UnusableKey
 from vault.secret import Secret
 
 _PLACE = "handover"
+_AT_MOST = 5
 
 
 def hand_over(request: HttpRequest, subject: str, secret: Secret) -> None:
     """Keep a secret for the next page about this subject (a public id)."""
     sealed = _ring().seal(secret.reveal(), context=_context(request, subject))
-    request.session[_PLACE] = {subject: base64.b64encode(sealed).decode()}
+    waiting = request.session.get(_PLACE, {}) | {subject: base64.b64encode(sealed).decode()}
+    request.session[_PLACE] = dict(list(waiting.items())[-_AT_MOST:])
 
 
 def take_over(request: HttpRequest, subject: str) -> Secret | None:
     """The secret, the first time; None ever after."""
-    sealed = request.session.pop(_PLACE, {}).get(subject)
+    waiting = request.session.get(_PLACE, {})
+    sealed = waiting.pop(subject, None)
     if sealed is None:
         return None
+    request.session[_PLACE] = waiting
     try:
         return Secret(_ring().unseal(base64.b64decode(sealed), context=_context(request, subject)))
     except UnusableKey:  # sealed before the keys were rotated

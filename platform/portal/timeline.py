@@ -32,7 +32,7 @@ def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     pages = _author_pages(events, by)
     return [
         {
-            "title": event.kind.replace("_", " ").replace(".", " ").capitalize(),
+            "title": _title(event.kind),
             "at": event.occurred_at,
             "by": event.author_name,
             "by_url": pages.get((event.author_kind, event.author_id), ""),
@@ -42,6 +42,13 @@ def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
         }
         for event in events
     ]
+
+
+def _title(kind: str) -> str:
+    """`identity.updated` is Identity updated; the API's users are keys to those who read this."""
+    resource, _, what = kind.partition(".")
+    subject = "API key" if resource == "user" else resource.replace("_", " ").capitalize()
+    return f"{subject} {what.replace('_', ' ')}"
 
 
 def _author_pages(events: list[Event], by: Actor) -> dict[tuple[str, uuid.UUID | None], str]:

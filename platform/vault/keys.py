@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
@@ -23,7 +23,7 @@ class UnusableKey(ValueError):
 class KeyRing:
     """AES-256-GCM keys by id. The first one seals; all of them open, so that keys can be rotated online."""
 
-    keys: tuple[tuple[str, bytes], ...]
+    keys: tuple[tuple[str, bytes], ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> "KeyRing":

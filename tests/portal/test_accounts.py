@@ -31,6 +31,12 @@ def sign_in(client: Client, password: str = PASSWORD, **headers: str) -> int:
     return client.post(LOGIN, {"login": "ada@example.org", "password": password}, headers=headers).status_code
 
 
+def reasons() -> list[str]:
+    with transaction(by=system()):
+        denied = Audit.objects.filter(action="sign_in", result="DENIED").order_by("occurred_at", "id")
+        return list(denied.values_list("reason", flat=True))
+
+
 def audited() -> list[tuple[str, str, str]]:
     with transaction(by=system()):
         return list(Audit.objects.order_by("occurred_at").values_list("action", "result", "author_name"))
@@ -57,6 +63,16 @@ def test_eleventh_guess_is_not_looked_at(client: Client, ada: Person) -> None:
 
     assert sign_in(client) == 200
     assert client.get(PAGE).status_code == 302
+    assert reasons() == ["wrong e-mail or password"] * 10 + ["too many attempts"]
+
+
+def test_disabled_person_is_not_let_in_and_that_is_audited(client: Client, ada: Person) -> None:
+    set_person_active(person=ada, is_active=False, by=system(), at=timezone.now())
+
+    sign_in(client)
+
+    assert client.get(PAGE).status_code == 302
+    assert reasons() == ["the account is disabled"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,8 @@ def test_merchant_sees_its_identity_and_may_change_nothing(own: Application) -> 
     assert client.get(f"/dashboard/identities/{merchant.public_id}/").status_code == 200
     assert client.get(f"/dashboard/identities/{other.public_id}/").status_code == 404
     assert client.get(f"/dashboard/identities/{merchant.public_id}/edit/").status_code == 403
-    assert client.get(f"/dashboard/applications/{own.public_id}/").status_code == 403
+    for path in ("", "identities/", "processors/", "api-keys/"):
+        assert client.get(f"/dashboard/applications/{own.public_id}/{path}").status_code == 403
 
 
 def test_refusal_is_audited(own: Application) -> None:
@@ -258,9 +259,7 @@ def test_processor_is_enabled_once_and_configured(own: Application) -> None:
 
     (processor,) = rows(Processor)
     assert processor.submission_method == "batch"
-    assert again.context["form"].non_field_errors() == [
-        "The application has this processor already; change it with PUT."
-    ]
+    assert again.context["form"].non_field_errors() == ["The application has this processor already."]
 
 
 def test_api_key_is_made_and_switched_off(own: Application) -> None:
@@ -329,11 +328,64 @@ def test_person_gets_another_role(own: Application) -> None:
     page = f"/dashboard/people/{pat.pk}/edit/"
 
     refused = client.post(page, filled(client.get(page).context["form"]) | {"role": "ROLE_PLATFORM"})
-    client.post(page, {"name": "Pat P", "email": "pat@example.org", "role": "ROLE_PLATFORM"})
+    client.post(page, {"name": "Pat P", "email": "pat@example.org", "role": "ROLE_PLATFORM", "version": pat.version})
 
     pat.refresh_from_db()
     assert list(refused.context["form"].errors) == ["application"]
     assert (pat.name, pat.role, pat.application_id) == ("Pat P", Role.PLATFORM, None)
+
+
+def test_stale_person_form_gives_no_role_back(own: Application) -> None:
+    pat = make_person("pat@example.org", Role.ADMIN)
+    client = browser(Role.ADMIN)
+    page = f"/dashboard/people/{pat.pk}/edit/"
+    seen = client.get(page).context
+    stale = filled(seen["form"]) | {"version": seen["version"]}
+    client.post(page, stale | {"role": "ROLE_PLATFORM"})
+
+    answer = client.post(page, stale | {"name": "Patricia"})
+
+    pat.refresh_from_db()
+    assert (pat.name, pat.role) == ("Pat", Role.PLATFORM)
+    assert "Somebody else changed this" in answer.context["form"].non_field_errors()[0]
+
+
+def test_buyers_identity_is_nobody_to_sign_in_for(own: Application) -> None:
+    buyer = make_identity(own)
+    form = {"name": "New", "email": "new@example.org", "role": "ROLE_MERCHANT", "password": PASSWORD}
+
+    answer = browser(Role.ADMIN).post(
+        "/dashboard/people/new/", form | {"application": own.public_id, "identity": buyer.public_id}
+    )
+
+    assert answer.context["form"].errors["identity"] == ["This identity is a buyer's; nobody signs in for it."]
+
+
+def test_buyer_is_asked_for_something_to_be_known_by(own: Application) -> None:
+    answer = browser(Role.ADMIN).post(f"/dashboard/applications/{own.public_id}/identities/new/?kind=buyer", {})
+
+    assert answer.context["form"].non_field_errors() == ["Give at least a name, an e-mail address or a phone number."]
+
+
+def test_two_secrets_wait_beside_each_other(own: Application) -> None:
+    client = browser(Role.PARTNER, own)
+    pages = [client.post(f"/dashboard/applications/{own.public_id}/api-keys/new/")["Location"] for _ in range(2)]
+
+    heads = [client.head(page).status_code for page in pages]
+    secrets = {client.get(page).context["secret"] for page in pages}
+
+    assert (heads, len(secrets)) == ([405, 405], 2)
+
+
+def test_processor_that_is_there_is_not_offered(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    page = f"/dashboard/applications/{own.public_id}/processors/"
+    client.post(page, {"type": "DUMMY_V1"})
+
+    shown = client.get(f"{page}?enable")
+
+    assert [value for value, _ in shown.context["form"].fields["type"].choices] == ["VISA_V1"]
+    assert shown.context["is_open"]
 
 
 def test_nobody_switches_off_their_own_access() -> None:
@@ -395,9 +447,9 @@ def test_search_finds_names_addresses_and_ids(own: Application) -> None:
 
 
 def test_address_without_slash_leads_to_the_page() -> None:
-    answer = browser(Role.ADMIN).get("/dashboard/identities")
+    answer = browser(Role.ADMIN).get("/dashboard/identities?tags.key=a")
 
-    assert (answer.status_code, answer["Location"]) == (301, "/dashboard/identities/")
+    assert (answer.status_code, answer["Location"]) == (301, "/dashboard/identities/?tags.key=a")
 
 
 def test_birth_date_is_not_on_the_page(own: Application) -> None:
