@@ -1,5 +1,6 @@
 """Base views of the portal: who looks, what they may see, and pages that are lists, details or forms."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -65,13 +66,13 @@ class ListPage(Page):
     caption: ClassVar[str] = ""
     table_css: ClassVar[str] = ""
 
+    @abstractmethod
     def visible(self) -> QuerySet[Any]:
         """What the actor may see; call it in a transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, resource: Any) -> Mapping[str, Any]:
         """A row of the table: `url`, and `cells` in the order of `columns`."""
-        raise NotImplementedError
 
     def context(self) -> dict[str, Any]:
         """What the template needs besides the list."""
