@@ -19,8 +19,9 @@ from onboarding.portal.facts import application_facts, risk_facts
 from onboarding.portal.identities import IdentityList, kind_tag
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
+from portal.design.states import badge
+from portal.design.values import moment
 from portal.handover import hand_over
-from portal.templatetags.portal import badge, moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.errors import ChangedMeanwhile

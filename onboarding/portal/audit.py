@@ -13,7 +13,8 @@ from django.utils.safestring import mark_safe
 from api.filters import TextFilter, ValueFilter
 from events.models import Audit, Author
 from events.services import record_audit
-from portal.templatetags.portal import badge, moment, words
+from portal.design.states import badge, words
+from portal.design.values import moment
 from portal.views import ListPage
 from tenancy.roles import Permission
 from tenancy.services import platform_id

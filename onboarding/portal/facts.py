@@ -3,7 +3,8 @@
 from typing import Any
 
 from onboarding.models import Identity
-from portal.templatetags.portal import badge, day, moment, money, words
+from portal.design.states import badge, words
+from portal.design.values import day, moment, money
 from tenancy.models import Application, RiskProfile
 
 Facts = list[tuple[str, Any]]

@@ -15,7 +15,8 @@ from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm
 from onboarding.models import Identity
 from onboarding.portal.facts import identity_facts
 from onboarding.serializers.identities import IdentityDocument
-from portal.templatetags.portal import moment, tag
+from portal.design.states import tag
+from portal.design.values import moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.errors import DomainError

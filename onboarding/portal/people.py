@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from api.filters import TextFilter
-from portal.templatetags.portal import badge, moment
+from portal.design.states import badge
+from portal.design.values import moment
 from portal.views import ListPage
 from tenancy.models import Person
 from tenancy.roles import PERMISSIONS, Permission, Role

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from onboarding.forms.people import NewPersonForm, PersonForm
 from onboarding.models import Identity
-from portal.templatetags.portal import badge, moment
+from portal.design.states import badge
+from portal.design.values import moment
 from portal.views import Page
 from resources import ids
 from resources.errors import ChangedMeanwhile, FieldError, FieldErrors, NotVisible

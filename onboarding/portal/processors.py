@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from onboarding.forms.applications import ProcessorForm, ProcessorSettingsForm
 from onboarding.portal.applications import ApplicationPage
-from portal.templatetags.portal import badge, moment
+from portal.design.states import badge
+from portal.design.values import moment
 from resources.errors import DomainError, NotVisible
 from tenancy import services as tenancy
 from tenancy.models import Application, Processor

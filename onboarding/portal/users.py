@@ -12,8 +12,9 @@ from django.utils import timezone
 from onboarding.filters import ApiUserFilter
 from onboarding.forms.applications import PlatformUserForm
 from onboarding.portal.applications import ApplicationPage, application_frame
+from portal.design.states import badge
+from portal.design.values import id_chip, moment
 from portal.handover import hand_over, take_over
-from portal.templatetags.portal import badge, id_chip, moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.lookup import find

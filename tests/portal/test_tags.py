@@ -12,7 +12,7 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
 
-from portal.templatetags import portal
+from portal.design import blocks, icons, lists, states, values
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,20 +33,20 @@ def render(source: str, path: str = "/", **context: object) -> str:
 
 
 def test_every_icon_is_drawn_without_a_namespace_prefix():
-    icons = portal._icons()
+    shapes = icons._icons()
 
-    assert {"check", "close", "merchant", "identity"} <= icons.keys()
-    assert not [name for name, shapes in icons.items() if "ns0" in shapes or not shapes.startswith("<")]
+    assert {"check", "close", "merchant", "identity"} <= shapes.keys()
+    assert not [name for name, drawn in shapes.items() if "ns0" in drawn or not drawn.startswith("<")]
 
 
 def test_an_icon_is_decorative_unless_it_has_a_label():
-    assert 'aria-hidden="true"' in portal.icon("check")
-    assert 'role="img" aria-label="Done &amp; dusted"' in portal.icon("check", label="Done & dusted")
+    assert 'aria-hidden="true"' in icons.icon("check")
+    assert 'role="img" aria-label="Done &amp; dusted"' in icons.icon("check", label="Done & dusted")
 
 
 def test_an_unknown_icon_is_refused_by_name():
     with pytest.raises(LookupError, match="no icon is called 'unicorn'"):
-        portal.icon("unicorn")
+        icons.icon("unicorn")
 
 
 def test_templates_name_only_icons_that_exist():
@@ -57,7 +57,7 @@ def test_templates_name_only_icons_that_exist():
     }
 
     assert named
-    assert [pair for pair in named if pair[1] not in portal._icons()] == []
+    assert [pair for pair in named if pair[1] not in icons._icons()] == []
 
 
 def test_templates_hold_no_inline_style_or_script():
@@ -99,7 +99,7 @@ def test_style_sheets_take_colours_from_the_tokens_only():
     ],
 )
 def test_badge_has_tone_sign_and_words(state, tone, words):
-    badge = portal.badge(state)
+    badge = states.badge(state)
 
     assert f'class="badge badge-{tone}"' in badge
     assert "<svg" in badge
@@ -107,21 +107,21 @@ def test_badge_has_tone_sign_and_words(state, tone, words):
 
 
 def test_no_state_has_two_tones():
-    states = [state for states in portal.TONES.values() for state in states]
+    toned = [state for group in states.TONES.values() for state in group]
 
-    assert len(states) == len(set(states))
+    assert len(toned) == len(set(toned))
 
 
 def test_badge_escapes_its_label():
-    assert "&lt;b&gt;" in portal.badge("PENDING", label="<b>")
+    assert "&lt;b&gt;" in states.badge("PENDING", label="<b>")
 
 
 def test_tag_has_words_and_no_sign():
-    assert portal.tag("Merchant & co") == '<span class="tag">Merchant &amp; co</span>'
+    assert states.tag("Merchant & co") == '<span class="tag">Merchant &amp; co</span>'
 
 
 def test_badge_of_nothing_says_so():
-    assert portal.badge(None) == '<span class="faint">None</span>'
+    assert states.badge(None) == '<span class="faint">None</span>'
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_badge_of_nothing_says_so():
 )
 def test_money_shows_minor_units_in_currency_units(amount, currency, figures):
     assert (
-        portal.money(amount, currency)
+        values.money(amount, currency)
         == f'<span class="money">{figures} <span class="currency">{currency}</span></span>'
     )
 
@@ -146,7 +146,7 @@ def test_money_shows_minor_units_in_currency_units(amount, currency, figures):
 def test_moment_names_its_zone():
     moment = datetime(2026, 11, 20, 4, 56, 12, tzinfo=UTC)
 
-    assert portal.moment(moment) == (
+    assert values.moment(moment) == (
         '<time datetime="2026-11-20T04:56:12Z" title="2026-11-20 04:56:12 UTC">'
         '<span>20 Nov 2026,</span> <span>04:56 <span class="zone">UTC</span></span></time>'
     )
@@ -156,7 +156,7 @@ def test_moment_follows_the_readers_zone_and_keeps_utc_for_machines():
     moment = datetime(2026, 11, 20, 4, 56, 12, tzinfo=UTC)
 
     with timezone.override(ZoneInfo("America/New_York")):
-        shown = portal.moment(moment)
+        shown = values.moment(moment)
 
     assert 'datetime="2026-11-20T04:56:12Z"' in shown
     assert "<span>19 Nov 2026,</span> <span>23:56" in shown
@@ -164,25 +164,25 @@ def test_moment_follows_the_readers_zone_and_keeps_utc_for_machines():
 
 
 def test_day_has_no_time():
-    assert portal.day(date(2026, 3, 1)) == '<time datetime="2026-03-01">1 Mar 2026</time>'
+    assert values.day(date(2026, 3, 1)) == '<time datetime="2026-03-01">1 Mar 2026</time>'
 
 
 @pytest.mark.parametrize(
-    "filtered", [portal.moment(None), portal.day(None), portal.money(None, "USD"), portal.or_none("")]
+    "filtered", [values.moment(None), values.day(None), values.money(None, "USD"), values.or_none("")]
 )
 def test_what_is_missing_is_read_aloud(filtered):
     assert '<span class="visually-hidden">None</span>' in filtered
 
 
 def test_or_none_keeps_zero():
-    assert portal.or_none(0) == 0
+    assert values.or_none(0) == 0
 
 
 @pytest.mark.parametrize(
     ("person", "letters"), [("Rosalind Achterberg", "RA"), ("rosa.lind@example.com", "rl"), ("x", "x"), ("", "?")]
 )
 def test_initials(person, letters):
-    assert portal.initials(person) == letters
+    assert values.initials(person) == letters
 
 
 def test_query_changes_adds_and_removes():
@@ -239,10 +239,10 @@ class IdentityFilterForm(forms.Form):
 
 
 def test_filter_panel_begins_with_what_a_row_is_and_ends_with_when_it_was_made():
-    groups = portal.filter_groups(IdentityFilterForm(), "q")
+    groups = lists.filter_groups(IdentityFilterForm(), "q")
 
     assert [[bound.name for bound in group] for group in groups] == [["name", "tags__key"], ["created_at__gte"]]
-    assert portal.filter_groups(forms.Form()) == []
+    assert lists.filter_groups(forms.Form()) == []
 
 
 def test_search_button_stands_between_its_field_and_the_filters():
@@ -422,9 +422,9 @@ def test_card_escapes_its_title_and_keeps_its_content():
     ],
 )
 def test_message_level_comes_from_the_tags(level, name):
-    assert portal.message_level(f"extra {constants.DEFAULT_TAGS[level]}") == name
+    assert blocks.message_level(f"extra {constants.DEFAULT_TAGS[level]}") == name
 
 
 def test_pair_reads_columns_beside_cells():
-    assert portal.pair(["a", "b"], [1, 2]) == [("a", 1), ("b", 2)]
-    assert portal.pair(None, [1]) == []
+    assert values.pair(["a", "b"], [1, 2]) == [("a", 1), ("b", 2)]
+    assert values.pair(None, [1]) == []
