@@ -65,7 +65,7 @@ class ApplicationSettingsForm(forms.Form):
 class ProcessorForm(forms.Form):
     """Enable a processor."""
 
-    type = forms.ChoiceField(label="Processor", choices=Processor.Name.choices)
+    type = forms.ChoiceField(label="Processor", choices=[(name, name) for name in Processor.Name.values])
     can_debit_bank_account = forms.BooleanField(label="Bank accounts can be debited", required=False)
 
     @classmethod
@@ -73,7 +73,7 @@ class ProcessorForm(forms.Form):
         """A form that offers what the application does not have yet."""
         form = cls(data)
         choice = cast("forms.ChoiceField", form.fields["type"])
-        choice.choices = [(name, label) for name, label in Processor.Name.choices if name not in present]
+        choice.choices = [(name, name) for name in Processor.Name.values if name not in present]
         return form
 
 

@@ -216,3 +216,15 @@ def test_refusal_names_the_missing_permission(sign_in: SignIn, path: str) -> Non
 def _first_link(page: Page, address: str) -> str:
     page.goto(address)
     return str(page.locator("tbody a.row-link").first.get_attribute("href"))
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["wide", "narrow"])
+def test_refused_search_stays_readable(sign_in: SignIn, viewport: dict[str, int]) -> None:
+    page = sign_in("ADMIN", viewport=viewport)
+
+    page.goto(f"/dashboard/audit/?action={'x' * 201}")
+
+    search = page.get_by_role("searchbox")
+    expect(search).to_have_accessible_description("Ensure this value has at most 200 characters (it has 201).")
+    assert search.bounding_box()["width"] > 150
+    expect(page.get_by_role("button", name="Apply filters")).to_be_hidden()

@@ -94,6 +94,12 @@ def filter_groups(form: BaseForm, search: str = "") -> list[list[BoundField]]:
     return [group for group in ([*groups[0], *groups[1]], groups[2]) if group]
 
 
+@register.filter
+def refused(groups: list[list[BoundField]]) -> bool:
+    """Whether a filter of the panel cannot be read, so that the panel has to be open."""
+    return any(bound.errors for group in groups for bound in group)
+
+
 def _filter_group(bound: BoundField) -> str:
     start = bound.name.partition("__")[0]
     return {"tags": "tags", "created_at": "when", "updated_at": "when"}.get(start, "what")
