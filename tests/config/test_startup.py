@@ -126,3 +126,20 @@ def test_server_that_is_silently_gone_is_noticed() -> None:
 
     names = ("connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
     assert [options[name] for name in names] == ["5", "10", "5", "3", "15000"]
+
+
+@pytest.mark.django_db
+def test_nothing_is_served_before_the_keys_were_found_right(anonymous: ApiClient, settings: Settings) -> None:
+    right = settings.VAULT_KEYS
+    vault.check_keys()
+    settings.VAULT_KEYS = KeyRing(((right.keys[0][0], b"w" * 32),))
+
+    refused = [anonymous.get(path) for path in ("/identities", "/dashboard/identities/", "/healthz")]
+    settings.VAULT_KEYS = right
+    served = anonymous.get("/identities")
+
+    assert [answer.status_code for answer in refused] == [503, 503, 200]
+    (error,) = refused[0].json()["_embedded"]["errors"]
+    assert (error["code"], refused[0]["Retry-After"]) == ("SERVICE_UNAVAILABLE", "1")
+    assert "The database does not answer." in refused[1].content.decode()
+    assert served.status_code == 401
