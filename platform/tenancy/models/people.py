@@ -63,8 +63,8 @@ class Person(AbstractBaseUser):
     @property
     def version(self) -> str:
         """Tells who somebody is, and where they stand, from what they were before; forms carry it."""
-        told = f"{self.name}:{self.email}:{self.role}:{self.application_id}:{self.identity_id}"
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        told = (self.name, self.email, str(self.role), self.application_id, self.identity_id)
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def get_session_auth_hash(self) -> str:
         """Sessions end with the password, and with the address, role or tenant they were opened for."""

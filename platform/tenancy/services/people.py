@@ -74,8 +74,11 @@ def update_person(
             person = _locked(person, by)
             if version is not None and version != person.version:
                 raise ChangedMeanwhile
-            EmailAddress.objects.filter(user=person).exclude(email=email).delete()  # allauth lets in by these too
-            current.reason = f"{person.email}: {_assign(person, _columns(email, name, place)) or 'nothing changed'}"
+            columns = _columns(email, name, place)
+            EmailAddress.objects.filter(user=person).exclude(
+                email=columns["email"]
+            ).delete()  # allauth lets in by these
+            current.reason = f"{person.email}: {_assign(person, columns) or 'nothing changed'}"
             _check(person)
             person.save()
     except IntegrityError as error:
