@@ -9,9 +9,12 @@ class DomainError(Exception):
     code = "UNPROCESSABLE_ENTITY"
     status = 422
     message = "The request was understood, but cannot be carried out."
+    retry_after_seconds: int | None = None
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)
+        self.details: dict[str, str] = {}
+        """Further members of the refusal, e.g. the failure code of a decline."""
 
 
 class FieldError(DomainError):

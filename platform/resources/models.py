@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -35,6 +35,11 @@ class Resource(models.Model):
         return ids.public_id(self.PREFIX, self.id)
 
     @property
+    def handle(self) -> tuple[str, uuid.UUID]:
+        """Kind and key, by which histories and idempotency keys name it."""
+        return self.KIND, self.pk
+
+    @property
     def version(self) -> str:
         """Tells one state of the row from the next; forms carry it."""
         return self.updated_at.isoformat()
@@ -65,6 +70,6 @@ def _plain(value: Any) -> Any:
         return value.public_id
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, uuid.UUID | Decimal):
+    if isinstance(value, uuid.UUID | Decimal | timedelta):
         return str(value)
     return value
