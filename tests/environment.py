@@ -13,6 +13,7 @@ TEST_SETTINGS = {
     "SECRET_KEY": "only-for-tests-" + "k" * 50,
     "API_KEY_PEPPER": "only-for-tests-" + "p" * 50,
     "VAULT_KEYS": f"k1:{KEY}",
+    "VAULT_INDEX_KEY": base64.b64encode(bytes(range(32, 64))).decode(),
     "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
     "PUBLIC_URL": "http://testserver",
     "PORTAL_OVER_HTTP": "true",

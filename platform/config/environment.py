@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from vault.keys import KeyRing
+from vault.keys import KeyRing, parse_key
 
 _REQUIRED = object()
 _SOCKETS = frozenset({"unix", "redis+socket"})
@@ -121,6 +121,8 @@ TABLE = [
     Variable("SECRET_KEY", _long_text, "Signs sessions and forms; 50 random characters or more."),
     Variable("API_KEY_PEPPER", _long_text, "Keys the hashes of API secrets; 50 random characters or more. Changing it ends every API key."),
     Variable("VAULT_KEYS", KeyRing.parse, "`<id>:<base64 of 32 bytes>`, several with commas; the first one seals, all of them open."),
+    Variable("VAULT_INDEX_KEY", parse_key, "Base64 of 32 bytes; keys the fingerprints of cards and bank accounts, and of requests with an idempotency key. Never changed: it would part equal cards."),
+    Variable("CRASH_POINT", str, "For fault tests in a sandbox: where a process kills itself. Never set it.", None),
     Variable("DATABASE_URL", _postgresql, "PostgreSQL as the app role, which owns nothing: web and workers."),
     Variable("DATABASE_OWNER_URL", _postgresql, "PostgreSQL as the owner: only for `manage.py migrate`; not for web and workers.", None),
     Variable("CELERY_BROKER_URL", _server("amqp", "amqps", "redis", "rediss", "redis+socket"), "RabbitMQ, Redis or Valkey. It only carries wake-ups; the work itself is in the database."),

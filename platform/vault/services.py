@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.db import models
 
-from vault.keys import KeyRing, UnusableKey
+from resources import ids
+from vault.keys import KeyRing, UnusableKey, keyed_hash
 from vault.models import KeyCheck, SealedValue
 from vault.secret import Secret
 
@@ -42,6 +43,12 @@ def open_all(owners: Iterable[models.Model], name: str) -> dict[uuid.UUID, Secre
         row.owner_id: Secret(_ring().unseal(bytes(row.sealed), context=_context(table, row.owner_id, name)))
         for row in rows
     }
+
+
+def fingerprint(secret: Secret, *, application_id: uuid.UUID) -> str:
+    """The same for the same number within an application, and telling nothing of it: `FPR` and a base58 number."""
+    digest = keyed_hash(settings.VAULT_INDEX_KEY, f"{application_id}:{secret.reveal()}")
+    return "FPR" + ids.encode(uuid.UUID(bytes=digest[:16]))
 
 
 def check_keys() -> None:

@@ -21,6 +21,7 @@ def generated_keys(path: Path) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(48),
         "API_KEY_PEPPER": secrets.token_urlsafe(48),
         "VAULT_KEYS": f"k1:{_random_key()}",
+        "VAULT_INDEX_KEY": _random_key(),
     } | kept
     if keys != kept:
         write_private(path, "".join(f"{name}={value}\n" for name, value in keys.items()))
