@@ -57,3 +57,36 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+
+class IdempotencyKey(models.Model):
+    """What a key of a caller was used for, and what it was answered: the same request again gets the same answer.
+
+    The row is written in the transaction that claims the act, so it is there exactly when the act is.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    application_id = models.UUIDField(help_text="Whose key it is; the platform's where an act belongs to no tenant.")
+    operation = models.CharField(max_length=100, help_text="Method and route, ids left out.")
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(help_text="HMAC-SHA-256 over the validated request.")
+    resource_kind = models.CharField(max_length=40, blank=True)
+    resource_id = models.UUIDField(null=True, help_text="What the act was about, once it is known.")
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.BinaryField(null=True, help_text="The answer as it was sent, secrets as null.")
+    is_final = models.BooleanField(default=False, help_text="Off: the answer showed something still pending.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "idempotency_key"
+        constraints = [
+            models.UniqueConstraint(name="idempotency_key_once", fields=["application_id", "operation", "key"]),
+            models.CheckConstraint(
+                name="idempotency_key_answer_is_whole",
+                condition=Q(status=None, body=None) | Q(status__isnull=False, body__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(name="idempotency_key_age", fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.key}"

@@ -1,9 +1,11 @@
 """Asking for work, taking it under a lease, and finding what no message told about."""
 
 import logging
+import math
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from celery import current_app
 from django.db import transaction
@@ -20,19 +22,39 @@ logger = logging.getLogger(__name__)
 KEPT = timedelta(days=7)
 KEPT_FOR_A_PERSON = timedelta(days=90)
 MAX_ATTEMPTS = 12
+_LONGEST_COUNTDOWN_SECONDS = 60  # above it Celery would hold messages for longer than a broker should be trusted
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def enqueue(kind: str, *, key: str, arguments: dict[str, str] | None = None, due_at: datetime | None = None) -> None:
-    """Ask for a job in the caller's transaction; asking twice under one key is asking once."""
-    _add(Job(kind=kind, key=key, arguments=arguments or {}, due_at=due_at or timezone.now()))
-    transaction.on_commit(wake)
+def enqueue(
+    kind: str,
+    *,
+    key: str,
+    arguments: dict[str, str] | None = None,
+    due_at: datetime | None = None,
+    is_urgent: bool = True,
+) -> None:
+    """Ask for a job in the caller's transaction; asking twice under one key is asking once.
+
+    What is due within a minute gets a message for that moment; what is later, or not urgent, the sweep finds.
+    """
+    now = timezone.now()
+    due_at = due_at or now
+    _add(Job(kind=kind, key=key, arguments=arguments or {}, due_at=due_at))
+    wait = (due_at - now).total_seconds()
+    if is_urgent and wait <= _LONGEST_COUNTDOWN_SECONDS:
+        transaction.on_commit(partial(wake, countdown=max(0, math.ceil(wait))))
 
 
-def wake() -> None:
-    """Tell a worker to look now. A broker that is away is no reason to fail: the sweep finds the row."""
+def forget(kind: str, *, key: str) -> None:
+    """Take back a job that nobody needs any more; one that runs now is left to its worker."""
+    Job.objects.filter(kind=kind, key=key, lease=None).delete()
+
+
+def wake(*, countdown: int = 0) -> None:
+    """Tell a worker to look. A broker that is away is no reason to fail: the sweep finds the row."""
     try:
-        current_app.send_task("jobs.work", retry=False)
+        current_app.send_task("jobs.work", retry=False, countdown=countdown or None)
     except BrokerError as error:
         logger.warning("wake_up_not_sent", extra={"error": type(error).__name__})
 
