@@ -8,7 +8,7 @@ import structlog
 
 FIELDS = frozenset({
     "event", "level", "timestamp", "logger", "request_id", "status", "logref", "method", "path", "actor", "job", "kind",
-    "attempt", "error", "where",
+    "attempt", "state", "error", "where",
 })  # fmt: skip
 """What a line may hold. A field that is not declared here is dropped, so that a new one is a decision."""
 

@@ -22,19 +22,24 @@ PORTAL_OVER_HTTP: bool = read("PORTAL_OVER_HTTP")
 ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
 TRUSTED_PROXY_COUNT: int = read("TRUSTED_PROXY_COUNT")
 
-# --- keys: three purposes, three keys --------------------------------------------------------------------------------
+# --- keys: four purposes, four keys --------------------------------------------------------------------------------
 
 SECRET_KEY: str = read("SECRET_KEY")
 API_KEY_PEPPER: str = read("API_KEY_PEPPER")
 VAULT_KEYS = read("VAULT_KEYS")
+VAULT_INDEX_KEY: bytes = read("VAULT_INDEX_KEY")
+CRASH_POINT: str | None = None if IS_LIVE else read("CRASH_POINT")
 
 # --- apps ------------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "config",
+    "payments",
     "onboarding",
     "portal",
     "api",
+    "providers",
+    "providers.sandbox",
     "tenancy",
     "vault",
     "events",

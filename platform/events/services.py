@@ -7,11 +7,29 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from events.models import Audit, Author, Event
 from resources.models import Resource
 
 Changes = dict[str, list[Any]]
+
+_OF_AN_EVENT = (
+    "id", "application_id", "kind", "resource_kind", "resource_id", "changes", "author_kind", "author_id",
+    "author_name", "request_id", "occurred_at",
+)  # fmt: skip
+# The sequence counts all events of the resource, those included that were written under another tenant. One statement,
+# because it is part of every act.
+_ADD_EVENT = """
+INSERT INTO event (
+    id, application_id, kind, resource_kind, resource_id, sequence, changes, author_kind, author_id, author_name,
+    request_id, occurred_at
+) VALUES (
+    %(id)s, %(application_id)s, %(kind)s, %(resource_kind)s, %(resource_id)s,
+    coalesce(%(sequence)s::integer, event_last_sequence(%(resource_id)s) + 1), %(changes)s, %(author_kind)s,
+    %(author_id)s, %(author_name)s, %(request_id)s, %(occurred_at)s
+) RETURNING sequence
+"""
 
 
 @dataclass(frozen=True)
@@ -35,14 +53,14 @@ def record_event(
     by: Signature,
     at: datetime,
     changes: Changes | None = None,
+    is_first: bool = False,
 ) -> Event:
-    """Add a change to the history of a resource, whose row the caller has locked or just made."""
-    return Event.objects.create(
+    """Add a change to the history of a resource, whose row the caller has locked or, `is_first`, just made."""
+    event = Event(
         application_id=application_id,
         kind=kind,
         resource_kind=resource.KIND,
         resource_id=resource.pk,
-        sequence=_last_sequence(resource.pk) + 1,
         changes=changes or {},
         author_kind=by.kind,
         author_id=by.id,
@@ -50,6 +68,12 @@ def record_event(
         request_id=by.request_id,
         occurred_at=at,
     )
+    values = {name: getattr(event, name) for name in _OF_AN_EVENT}
+    values |= {"author_kind": str(by.kind), "changes": Jsonb(event.changes), "sequence": 1 if is_first else None}
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_EVENT, values)
+        (event.sequence,) = cursor.fetchone()
+    return event
 
 
 def record_audit(
@@ -78,11 +102,3 @@ def record_audit(
         events=[event.id for event in events],
         occurred_at=at,
     )
-
-
-def _last_sequence(resource_id: uuid.UUID) -> int:
-    """Of all its events, those included that were written under another tenant."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT event_last_sequence(%s)", [resource_id])
-        (last,) = cursor.fetchone()
-    return int(last)

@@ -2,7 +2,7 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-APPEND_ONLY = ("event", "audit", "audit_seal")
+APPEND_ONLY = ("event", "audit", "audit_seal", "ledger_account", "ledger_journal", "ledger_posting")
 UNTOUCHED = ("django_migrations",)
 FUNCTIONS = (
     "event_last_sequence(uuid)",

@@ -33,12 +33,29 @@ class Permission(StrEnum):
     CREATE_PLATFORM_USERS = "api_users.create_platform"
     VIEW_IDENTITIES = "identities.view"
     MANAGE_IDENTITIES = "identities.manage"
+    VIEW_MERCHANTS = "merchants.view"
+    PROVISION_MERCHANTS = "merchants.provision"
+    MANAGE_MERCHANTS = "merchants.manage"
+    VIEW_INSTRUMENTS = "payment_instruments.view"
+    CREATE_INSTRUMENTS = "payment_instruments.create"
+    VIEW_TRANSFERS = "transfers.view"
+    CREATE_TRANSFERS = "transfers.create"
+    VIEW_ATTEMPTS = "attempts.view"
+    VIEW_PROVIDER_DATA = "provider_data.view"
     VIEW_PEOPLE = "people.view"
     MANAGE_PEOPLE = "people.manage"
     VIEW_AUDIT = "audit.view"
 
 
-_MERCHANT = frozenset({Permission.VIEW_APPLICATIONS, Permission.VIEW_IDENTITIES})
+_MERCHANT = frozenset(
+    {
+        Permission.VIEW_APPLICATIONS,
+        Permission.VIEW_IDENTITIES,
+        Permission.VIEW_MERCHANTS,
+        Permission.VIEW_INSTRUMENTS,
+        Permission.VIEW_TRANSFERS,
+    }
+)
 _PARTNER = _MERCHANT | {
     Permission.VIEW_PROCESSORS,
     Permission.VIEW_PROFILES,
@@ -46,11 +63,17 @@ _PARTNER = _MERCHANT | {
     Permission.CREATE_API_USERS,
     Permission.MANAGE_API_USERS,
     Permission.MANAGE_IDENTITIES,
+    Permission.PROVISION_MERCHANTS,
+    Permission.CREATE_INSTRUMENTS,
+    Permission.CREATE_TRANSFERS,
+    Permission.VIEW_ATTEMPTS,
 }
 _PLATFORM = _PARTNER | {
     Permission.MANAGE_APPLICATIONS,
     Permission.MANAGE_PROCESSORS,
     Permission.MANAGE_PROFILES,
+    Permission.MANAGE_MERCHANTS,
+    Permission.VIEW_PROVIDER_DATA,
     Permission.CREATE_OWNER_USERS,
     Permission.VIEW_PEOPLE,
     Permission.VIEW_AUDIT,

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import connection
@@ -10,9 +11,12 @@ from django.db import transaction as database
 
 from events.models import Event
 from events.services import Changes, record_audit, record_event
+from jobs import idempotency
 from resources.models import Resource
 from resources.row_security import SETTING
 from tenancy.actors import Actor
+
+_is_open: ContextVar[bool] = ContextVar("transaction_is_open", default=False)
 
 
 @contextmanager
@@ -22,28 +26,57 @@ def transaction(*, by: Actor) -> Iterator[None]:
     Durable, so it is never opened inside another one: a view's block does not enclose a service's. The setting is
     local to the transaction and put back on exit, so that one that encloses it in tests keeps none of it.
     """
+    is_enclosed = connection.in_atomic_block
     with database.atomic(durable=True):
-        before = _set_applications(",".join(map(str, by.application_ids)))
-        yield
-        _set_applications(before)
+        before = _set_applications(",".join(map(str, by.application_ids)), asks=is_enclosed)
+        token = _is_open.set(True)
+        try:
+            yield
+        finally:
+            _is_open.reset(token)
+        if is_enclosed:
+            _set_applications(before or "")
+
+
+def is_open() -> bool:
+    """Whether a transaction of ours is open here; no call to the outside is made within one."""
+    return _is_open.get()
 
 
 class Act:
     """One act under way: collects the events it leads to, and the reason, for its audit row."""
 
-    def __init__(self, by: Actor, at: datetime, reason: str = "") -> None:
+    def __init__(self, by: Actor, at: datetime, reason: str = "", *, is_backfill: bool = False) -> None:
         self.by = by
         self.at = at
         self.reason = reason
+        self.is_backfill = is_backfill
         self.events: list[Event] = []
 
     def record(
-        self, kind: str, resource: Resource, *, application_id: uuid.UUID, changes: Changes | None = None
+        self,
+        kind: str,
+        resource: Resource,
+        *,
+        application_id: uuid.UUID,
+        changes: Changes | None = None,
+        is_first: bool = False,
     ) -> None:
-        """Write the event row of a change to a resource that is locked or was just made."""
+        """Write the event row of a change to a resource that is locked or was just made; a backfill writes none.
+
+        `is_first` is told of a resource that was just made, whose earlier events need not be looked for.
+        """
+        if self.is_backfill:
+            return
         self.events.append(
             record_event(
-                kind, resource, application_id=application_id, by=self.by.signature, at=self.at, changes=changes
+                kind,
+                resource,
+                application_id=application_id,
+                by=self.by.signature,
+                at=self.at,
+                changes=changes,
+                is_first=is_first,
             )
         )
 
@@ -53,11 +86,28 @@ class Act:
 
 
 @contextmanager
-def act(action: str, *, by: Actor, at: datetime, application_id: uuid.UUID, reason: str = "") -> Iterator[Act]:
-    """A transaction that ends with the audit row of what was done in it. A refusal raised inside leaves nothing."""
+def act(
+    action: str,
+    *,
+    by: Actor,
+    at: datetime,
+    application_id: uuid.UUID,
+    reason: str = "",
+    resource: tuple[str, uuid.UUID] | None = None,
+    key_scope: uuid.UUID | None = None,
+) -> Iterator[Act]:
+    """A transaction that ends with the audit row of what was done in it. A refusal raised inside leaves nothing.
+
+    It takes the caller's idempotency key first of all, in the name of `key_scope`, else of the application; raises
+    KeyTaken. `resource` is the kind and key of what the act is about, where that is known beforehand.
+    """
     with transaction(by=by):
+        claim = idempotency.take(key_scope or application_id, resource=resource)
         current = Act(by, at, reason)
         yield current
+        if claim is not None and resource is None and current.events:
+            first = current.events[0]
+            idempotency.tell_resource(claim, first.resource_kind, first.resource_id)
         record_audit(
             action,
             application_id=application_id,
@@ -68,11 +118,17 @@ def act(action: str, *, by: Actor, at: datetime, application_id: uuid.UUID, reas
         )
 
 
-def _set_applications(value: str | None) -> str | None:
+@contextmanager
+def outcome(*, by: Actor, at: datetime, is_backfill: bool = False) -> Iterator[Act]:
+    """The transaction in which what a provider says enters: the act was audited before, so its events are enough."""
+    with transaction(by=by):
+        yield Act(by, at, is_backfill=is_backfill)
+
+
+def _set_applications(value: str, *, asks: bool = False) -> str | None:
+    """Set what the policies read, for this transaction; with `asks` tell what it was, for one that encloses it."""
+    before = "current_setting(%s, true)" if asks else "NULL"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT current_setting('{SETTING}', true), set_config('{SETTING}', %s, true)",
-            [value or ""],
-        )
-        before: str | None = cursor.fetchone()[0]
-    return before
+        cursor.execute(f"SELECT {before}, set_config(%s, %s, true)", [*([SETTING] if asks else []), SETTING, value])
+        found: str | None = cursor.fetchone()[0]
+    return found

@@ -9,14 +9,16 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, connections
 from django.db import transaction as database
-from django.utils import timezone
 
-from onboarding.models import Identity
-from tenancy import services
+from jobs.models import IdempotencyKey
+from onboarding.models import Identity, Verification
+from payments.models import Journal, LedgerAccount
+from providers.sandbox import faults
 from tenancy.actors import system
-from tenancy.models import Application, MerchantProfile, Processor, RiskProfile
+from tenancy.models import Application, MerchantProfile, RiskProfile
 from tenancy.transactions import transaction
-from tests.factories.onboarding import make_identity
+from tests.factories.onboarding import make_merchant_identity
+from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
 from tests.factories.tenancy import Login, make_application
 
 Rows = list[tuple[Any, ...]]
@@ -32,18 +34,27 @@ class Tenant:
 
     def __init__(self, name: str) -> None:
         self.application, self.partner = make_application(name)
-        self.identity: Identity = make_identity(self.application, {"tax_id": "078051120"})
-        services.enable_processor(
-            application=self.application, name=Processor.Name.DUMMY_V1, config={}, by=system(), at=timezone.now()
-        )
+        self.identity: Identity = make_merchant_identity(self.application, tax_id="078051120")
+        self.processor = make_processor(self.application)
+        self.merchant = make_merchant(self.identity)
+        self.payment_instrument = make_card(self.identity)
+        self.transfer = make_sale(self.merchant, self.payment_instrument)
+        faults.arrange(application_id=self.application.pk, kind="TIMEOUT_AFTER", operation="sell", amount=1)
         with transaction(by=system()):
             self.risk_profile = RiskProfile.objects.filter(application=self.application).first()
-            self.merchant_profile = MerchantProfile.objects.get(application=self.application)
+            self.merchant_profile = MerchantProfile.objects.filter(application=self.application).first()
+            self.verification = Verification.objects.get(application=self.application)
+            self.ledger_account = LedgerAccount.objects.filter(application=self.application).first()
+            self.ledger_journal = Journal.objects.get(application=self.application)
+            IdempotencyKey.objects.create(
+                application_id=self.application.pk, operation="POST transfers", key=name, fingerprint=b"x" * 32
+            )
 
     application: Application
     partner: Login
     risk_profile: RiskProfile | None
-    merchant_profile: MerchantProfile
+    merchant_profile: MerchantProfile | None
+    ledger_account: LedgerAccount | None
 
 
 @pytest.fixture

@@ -95,9 +95,16 @@ def test_functions_that_see_past_the_fence_tell_ids_and_numbers_only(own: Tenant
     fixed_path = ["search_path=public, pg_temp"]
     assert functions == [
         ("event_last_sequence", "integer", fixed_path),
+        ("ledger_journal_has_legs", "trigger", [*fixed_path, "enable_seqscan=off"]),
+        ("ledger_posting_balance", "trigger", [*fixed_path, "enable_seqscan=off"]),
         ("tenancy_application_ids", "uuid[]", fixed_path),
         ("tenancy_is_application_enabled", "boolean", fixed_path),
         ("tenancy_platform_id", "uuid", fixed_path),
     ]
+    callable_by_us = run(
+        "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        " AND has_function_privilege(oid, 'EXECUTE') ORDER BY proname"
+    )
+    assert [name for (name,) in callable_by_us] == [name for name, returned, _ in functions if returned != "trigger"]
     ((ids,),) = run("SELECT tenancy_application_ids()")
     assert {own.application.pk, platform_id()} <= set(ids)

@@ -4,14 +4,16 @@ from tenancy.actors import MissingPermission, system
 from tenancy.roles import PERMISSIONS, Permission, Role
 
 ONLY_FROM = {
-    Role.MERCHANT: {"applications.view", "identities.view"},
+    Role.MERCHANT: {
+        "applications.view", "identities.view", "merchants.view", "payment_instruments.view", "transfers.view",
+    },
     Role.PARTNER: {
         "processors.view", "profiles.view", "api_users.view", "api_users.create", "api_users.manage",
-        "identities.manage",
+        "identities.manage", "merchants.provision", "payment_instruments.create", "transfers.create", "attempts.view",
     },
     Role.PLATFORM: {
         "applications.manage", "processors.manage", "profiles.manage", "api_users.create_owner", "people.view",
-        "audit.view",
+        "audit.view", "merchants.manage", "provider_data.view",
     },
     Role.ADMIN: {"api_users.create_platform", "people.manage"},
 }  # fmt: skip

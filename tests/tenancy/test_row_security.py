@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.db import DataError, IntegrityError, ProgrammingError
 
+from tenancy.grants import APPEND_ONLY
 from tenancy.roles import Role
 from tests.factories.tenancy import make_person
 from tests.tenancy.conftest import Tenant, in_sight_of, refused, run
@@ -19,8 +20,23 @@ TABLES = {
     "vault_value": "application_id",
     "event": "application_id",
     "audit": "application_id",
+    "idempotency_key": "application_id",
+    "payment_instrument": "application_id",
+    "merchant": "application_id",
+    "verification": "application_id",
+    "attempt": "application_id",
+    "transfer": "application_id",
+    "ledger_account": "application_id",
+    "ledger_journal": "application_id",
+    "ledger_posting": "application_id",
+    "sandbox_instrument": "application_id",
+    "sandbox_merchant": "application_id",
+    "sandbox_verification": "application_id",
+    "sandbox_transfer": "application_id",
+    "sandbox_call": "application_id",
+    "sandbox_fault": "application_id",
 }
-MUTABLE = [table for table in TABLES if table not in {"event", "audit"}]
+MUTABLE = [table for table in TABLES if table not in APPEND_ONLY]
 WITHOUT_POLICY = {
     "person", "api_user", "job", "api_limit", "audit_seal", "vault_key_check", "django_session", "django_migrations",
     "django_content_type", "auth_group", "auth_group_permissions", "auth_permission", "account_emailaddress",
@@ -108,7 +124,7 @@ def test_foreign_row_is_not_inserted(own: Tenant, foreign: Tenant, table: str) -
     """A row like one of our own, under a new key, that says it is another's."""
     column = TABLES[table]
     columns = column_names(table)
-    values = {"id": "gen_random_uuid()", column: "%s"}
+    values = {"id": "gen_random_uuid()", column: "%s", "balance": "0"}  # an account begins empty
     chosen = ", ".join(values.get(name, name) for name in columns)
     tenant = foreign.application.pk if column != "id" else uuid.uuid4()
 
@@ -133,6 +149,16 @@ def column_names(table: str) -> list[str]:
         ("application", "owner_id", "identity", "application_owner_same_tenant"),
         ("api_user", "identity_id", "identity", "api_user_identity_id_same_tenant"),
         ("person", "identity_id", "identity", "person_identity_id_same_tenant"),
+        ("payment_instrument", "identity_id", "identity", "payment_instrument_identity_id_same_tenant"),
+        ("merchant", "identity_id", "identity", "merchant_identity_id_same_tenant"),
+        ("merchant", "merchant_profile_id", "merchant_profile", "merchant_merchant_profile_id_same_tenant"),
+        ("merchant", "enabled_processor_id", "processor", "merchant_enabled_processor_id_same_tenant"),
+        ("merchant", "verification_id", "verification", "merchant_verification_id_same_tenant"),
+        ("verification", "merchant_id", "merchant", "verification_merchant_id_same_tenant"),
+        ("verification", "merchant_identity_id", "identity", "verification_merchant_identity_id_same_tenant"),
+        ("transfer", "merchant_id", "merchant", "transfer_merchant_id_same_tenant"),
+        ("transfer", "merchant_identity_id", "identity", "transfer_merchant_identity_id_same_tenant"),
+        ("transfer", "source_id", "payment_instrument", "transfer_source_id_same_tenant"),
     ],
 )
 def test_reference_across_tenants_is_refused_by_the_database(

@@ -6,18 +6,24 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from onboarding.models import Identity
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from payments.models import Journal, LedgerAccount, Posting, Transfer
+from providers.models import Attempt
 from tenancy.actors import Actor
 from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, Person, Processor, RiskProfile
 from tenancy.roles import Role
 from tests.conftest import ApiClient
-from tests.factories.onboarding import make_merchant_login
+from tests.factories.onboarding import make_merchant_identity, make_merchant_login
+from tests.factories.payments import make_card, make_merchant, make_sale
 from tests.factories.tenancy import make_person
 from tests.tenancy.conftest import Tenant, run
 
 pytestmark = pytest.mark.django_db(databases=["default", "owner"])
 
-MODELS = [Application, ApplicationProfile, RiskProfile, MerchantProfile, Processor, Identity, ApiUser, Person]
+MODELS = [
+    Application, ApplicationProfile, RiskProfile, MerchantProfile, Processor, Identity, ApiUser, Person,
+    PaymentInstrument, Merchant, Verification, Attempt, Transfer, LedgerAccount, Journal, Posting,
+]  # fmt: skip
 
 
 class World:
@@ -72,9 +78,35 @@ def test_merchant_sees_its_identity_only(world: World) -> None:
     assert list(Identity.objects.visible_to(world.merchant.actor)) == [world.own.identity]
 
 
+def test_merchant_sees_what_is_its_own_and_not_its_siblings(world: World) -> None:
+    sibling = make_merchant(make_merchant_identity(world.own.application))
+    make_sale(sibling, make_card(sibling.identity))
+    partner, merchant = world.own.partner.actor, world.merchant.actor
+
+    for model, owner in (
+        (PaymentInstrument, "identity_id"), (Merchant, "identity_id"), (Verification, "merchant_identity_id"),
+        (Transfer, "merchant_identity_id"), (LedgerAccount, "merchant__identity_id"),
+        (Posting, "account__merchant__identity_id"),
+    ):  # fmt: skip
+        seen_by_partner = set(model.objects.visible_to(partner).values_list(owner, flat=True))
+        assert {world.own.identity.pk, sibling.identity_id} <= seen_by_partner
+        assert set(model.objects.visible_to(merchant).values_list(owner, flat=True)) == {world.own.identity.pk}
+
+
 @pytest.mark.parametrize(
     "path",
-    ["/identities", "/applications", "/users", "/application_profiles", "/merchant_profiles", "/risk_profiles"],
+    [
+        "/identities",
+        "/applications",
+        "/users",
+        "/application_profiles",
+        "/merchant_profiles",
+        "/risk_profiles",
+        "/merchants",
+        "/verifications",
+        "/payment_instruments",
+        "/transfers",
+    ],
 )
 def test_lists_of_the_api_show_nothing_foreign(world: World, path: str) -> None:
     shown = ApiClient(world.own.partner).get(path)

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -34,6 +35,10 @@ class Application(Resource):
         MID_AND_DATE = "MID_AND_DATE"
         MID_AND_MERCHANT_NAME = "MID_AND_MERCHANT_NAME"
 
+    class IdempotencyMode(models.TextChoices):
+        REPLAY = "REPLAY"
+        EXCEPTION = "EXCEPTION"
+
     name = models.CharField(max_length=120)
     owner_id = models.UUIDField(null=True, help_text="The owner's identity; its table belongs to onboarding.")
     is_platform = models.BooleanField(default=False, help_text="The one application that is the platform itself.")
@@ -49,6 +54,14 @@ class Application(Resource):
     ready_to_settle_upon = models.CharField(max_length=30, choices=SettleUpon, null=True)
     fee_ready_to_settle_upon = models.CharField(max_length=30, choices=SettleUpon, default=SettleUpon.RECONCILIATION)
 
+    clock_offset = models.DurationField(default=timedelta(0), help_text="Business time runs ahead by it; sandbox only.")
+    idempotency_mode = models.CharField(
+        max_length=20,
+        choices=IdempotencyMode,
+        default=IdempotencyMode.REPLAY,
+        help_text="What a repeated idempotency key gets: the first answer again, or a refusal.",
+    )
+
     objects = ApplicationQuerySet.as_manager()
 
     class Meta:
@@ -59,3 +72,7 @@ class Application(Resource):
             ),
         ]
         indexes = [models.Index(name="application_newest", fields=["-created_at", "-id"])]
+
+    def business_time(self, wall: datetime) -> datetime:
+        """What the clock of this application shows: cards expire and batches are submitted by it."""
+        return wall + self.clock_offset

@@ -31,6 +31,7 @@ class Processor(TenantResource):
         db_table = "processor"
         constraints = [
             models.UniqueConstraint(name="processor_once_per_application", fields=["application", "processor"]),
+            models.UniqueConstraint(name="processor_within_application", fields=["application", "id"]),
         ]
         indexes = [models.Index(name="processor_of_application", fields=["application", "-created_at", "-id"])]
 

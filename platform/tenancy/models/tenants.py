@@ -21,9 +21,9 @@ class TenantQuerySet(models.QuerySet[Model]):
 
 
 class TenantResource(Resource):
-    """A resource of one application."""
+    """A resource of one application. Its indexes begin with the application, so the key has none of its own."""
 
-    application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+")
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         abstract = True

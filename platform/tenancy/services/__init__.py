@@ -4,7 +4,7 @@ from tenancy.services.api_users import (
     create_api_user,
     update_api_user,
 )
-from tenancy.services.applications import find_application, update_application
+from tenancy.services.applications import find_application, set_clock_offset, update_application
 from tenancy.services.logins import authenticate_api_user, person_actor, record_denial
 from tenancy.services.people import EmailTaken, Place, create_person, set_person_active, update_person
 from tenancy.services.platform import platform_id
@@ -27,6 +27,7 @@ __all__ = [
     "platform_id",
     "record_denial",
     "seal_audit",
+    "set_clock_offset",
     "set_person_active",
     "update_api_user",
     "update_application",

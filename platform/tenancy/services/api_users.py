@@ -71,7 +71,7 @@ def update_api_user(*, user: ApiUser, values: Mapping[str, Any], by: Actor, at: 
     if user.role in Role.of_the_platform():
         by.require(Permission.CREATE_PLATFORM_USERS)
     tenant = user.application_id or platform_id()
-    with act("update_api_user", by=by, at=at, application_id=tenant) as current:
+    with act("update_api_user", by=by, at=at, application_id=tenant, resource=user.handle) as current:
         user = ApiUser.objects.visible_to(by).select_for_update().get(pk=user.pk)
         changes = user.assign(values)
         if changes:

@@ -82,7 +82,9 @@ def update_processor(
     for name, value in _read(application_config or {}, "application_config").items():
         if told.setdefault(name, value) != value:
             raise FieldError(f"application_config.{name}", "Says another thing than config")
-    with act("update_processor", by=by, at=at, application_id=processor.application_id) as current:
+    with act(
+        "update_processor", by=by, at=at, application_id=processor.application_id, resource=processor.handle
+    ) as current:
         processor = Processor.objects.visible_to(by).select_for_update().get(pk=processor.pk)
         processor.refuse_stale(version)
         values: dict[str, Any] = {"application_config": processor.application_config | told}

@@ -26,7 +26,9 @@ AnyProfile = TypeVar("AnyProfile", ApplicationProfile, MerchantProfile, RiskProf
 
 def _update(profile: AnyProfile, values: Mapping[str, Any], by: Actor, at: datetime) -> AnyProfile:
     by.require(Permission.MANAGE_PROFILES)
-    with act(f"update_{profile.KIND}", by=by, at=at, application_id=profile.application_id) as current:
+    with act(
+        f"update_{profile.KIND}", by=by, at=at, application_id=profile.application_id, resource=profile.handle
+    ) as current:
         profile = type(profile).objects.visible_to(by).select_for_update(of=("self",)).get(pk=profile.pk)
         changes: Changes = profile.assign(values)
         if changes:
