@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from providers.models import Attempt
+from resources.moves import state_machine
+from resources.row_security import tenant_policy
+
+
+class Migration(migrations.Migration):
+    dependencies = [("providers", "0001_initial"), ("tenancy", "0002_per_tenant")]
+
+    operations = [
+        tenant_policy("attempt"),
+        state_machine("attempt", "state", Attempt.MOVES),
+    ]

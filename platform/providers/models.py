@@ -1,0 +1,110 @@
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from resources import ids
+from resources.moves import Moves, check_move
+from tenancy.models.tenants import TenantQuerySet
+
+
+class CopiedFromProvider(models.Model):
+    """What every copied row tells of its copy: whose word it is, which state of it, and when it was taken over."""
+
+    provider = models.CharField(max_length=20, default="", help_text="Empty until a provider has spoken of the row.")
+    provider_version = models.CharField(max_length=60, default="")
+    copied_at = models.DateTimeField(null=True)
+    provider_document = models.JSONField(null=True, help_text="The provider's own words, redacted.")
+
+    class Meta:
+        abstract = True
+
+
+class AttemptQuerySet(TenantQuerySet["Attempt"]):
+    def unresolved(self) -> "AttemptQuerySet":
+        return self.filter(state__in=Attempt.State.open())
+
+
+class Attempt(models.Model):
+    """One try of an act at a provider, written before the call: what is known of it, and when somebody asks again."""
+
+    class State(models.TextChoices):
+        CLAIMED = "CLAIMED", "Being sent"
+        WAITING = "WAITING", "Waiting for the provider"
+        UNKNOWN = "UNKNOWN", "Outcome not known"
+        ACCEPTED = "ACCEPTED", "Accepted"
+        REFUSED = "REFUSED", "Refused"
+        ABSENT = "ABSENT", "Not executed"
+
+        @classmethod
+        def open(cls) -> frozenset["Attempt.State"]:
+            return frozenset({cls.CLAIMED, cls.WAITING, cls.UNKNOWN})
+
+    MOVES: ClassVar[Moves] = {
+        "CLAIMED": frozenset({"ACCEPTED", "REFUSED", "WAITING", "UNKNOWN", "ABSENT"}),
+        "WAITING": frozenset({"ACCEPTED", "REFUSED", "UNKNOWN"}),
+        "UNKNOWN": frozenset({"CLAIMED", "ACCEPTED", "REFUSED", "WAITING", "ABSENT"}),
+    }
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+", db_index=False)
+    operation = models.CharField(max_length=40, help_text="Names the registered operation.")
+    resource_kind = models.CharField(max_length=40)
+    resource_id = models.UUIDField()
+    number = models.PositiveSmallIntegerField(help_text="Of this operation on this resource, from 1.")
+    reference = models.CharField(max_length=60, help_text="The provider's own idempotency key.")
+    processor = models.CharField(max_length=40, blank=True, help_text="Names the provider and its settings.")
+    provider = models.CharField(max_length=20)
+    amount = models.BigIntegerField(null=True, help_text="Minor units, where money moves.")
+    currency = models.CharField(max_length=3, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
+    code = models.CharField(max_length=80, blank=True, help_text="Of the refusal, or why nothing is known.")
+    message = models.CharField(max_length=200, blank=True)
+    sends = models.PositiveSmallIntegerField(default=1, help_text="0 while it is left to the worker.")
+    checks = models.PositiveSmallIntegerField(default=0, help_text="How often the resolver asked.")
+    leased_until = models.DateTimeField(help_text="Until then its caller may still be waiting for the answer.")
+    next_check_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    decided_at = models.DateTimeField(null=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        db_table = "attempt"
+        constraints = [
+            models.UniqueConstraint(name="attempt_reference", fields=["application", "reference"]),
+            models.UniqueConstraint(
+                name="attempt_one_open",
+                fields=["resource_id", "operation"],
+                condition=Q(state__in=["CLAIMED", "WAITING", "UNKNOWN"]),
+            ),
+            models.CheckConstraint(
+                name="attempt_decided_when_final",
+                condition=Q(state__in=["CLAIMED", "WAITING", "UNKNOWN"], decided_at=None)
+                | Q(state__in=["ACCEPTED", "REFUSED", "ABSENT"], decided_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(name="attempt_of_resource", fields=["application", "resource_id", "-created_at"]),
+            models.Index(
+                name="attempt_unresolved",
+                fields=["application", "created_at"],
+                condition=Q(state__in=["CLAIMED", "WAITING", "UNKNOWN"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.State.open()
+
+    def move_to(self, state: "Attempt.State", **values: Any) -> None:
+        """The one door to `state`. Raises IllegalMove."""
+        check_move(self.MOVES, self.state, state)
+        self.state = state
+        for name, value in values.items():
+            setattr(self, name, value)

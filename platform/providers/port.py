@@ -1,0 +1,266 @@
+"""The port: what we ask of any provider, and what it says, in our words and our types.
+
+An *act* is asked for, under a *reference* that is the provider's own idempotency key. What the provider says of a
+resource, in answer to an act or as news, is one of the frozen dataclasses below, and enters our tables through the one
+copying function of that resource. Amounts are integer minor units beside their currency.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from vault.secret import Secret
+
+Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Account:
+    """Under whose account at the provider we act: the application, and its settings of the processor."""
+
+    application_id: uuid.UUID
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- what we ask -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TokeniseCard:
+    """Keep a card. Number and security code are passed on in this one request and are stored nowhere."""
+
+    id: uuid.UUID
+    identity_id: uuid.UUID
+    number: Secret
+    expiration_month: int
+    expiration_year: int
+    currency: str
+    security_code: Secret | None = None
+    name: str | None = None
+    address: Mapping[str, str | None] | None = None
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokeniseBankAccount:
+    """Keep a bank account."""
+
+    id: uuid.UUID
+    identity_id: uuid.UUID
+    account_number: Secret
+    bank_code: str
+    account_type: str
+    country: str
+    currency: str
+    name: str
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Underwriting:
+    """What a processor is told of the business it is to pay: the identity's form, tax ids and birth date included."""
+
+    business_name: str | None
+    doing_business_as: str | None
+    first_name: str | None
+    last_name: str | None
+    mcc: str | None
+    max_transaction_amount: int
+    business_tax_id: Secret | None = None
+    tax_id: Secret | None = None
+    dob: date | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProvisionMerchant:
+    """Onboard an identity as a merchant at a processor; its first verification goes with it."""
+
+    id: uuid.UUID
+    verification_id: uuid.UUID
+    identity_id: uuid.UUID
+    processor: str
+    underwriting: Underwriting
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VerifyMerchant:
+    """Send the identity's present data to the processor: the retry after a rejection, or an update of the approved."""
+
+    id: uuid.UUID
+    merchant_id: uuid.UUID
+    identity_id: uuid.UUID
+    processor: str
+    underwriting: Underwriting
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sell:
+    """Charge an instrument for a merchant."""
+
+    id: uuid.UUID
+    merchant_id: uuid.UUID
+    source_id: uuid.UUID
+    amount: int
+    currency: str
+    fee: int = 0
+    statement_descriptor: str | None = None
+    is_batched: bool = False
+    avs_failure_allowed: bool = False
+    csc_failure_allowed: bool = False
+    security_code: Secret | None = None
+    idempotency_id: str | None = None
+    tags: Tags = field(default_factory=dict)
+
+
+Act = TokeniseCard | TokeniseBankAccount | ProvisionMerchant | VerifyMerchant | Sell
+
+
+# --- what a provider says --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class News:
+    """What a provider says of one resource. `version` grows with each state of it; `raw` is redacted by the adapter."""
+
+    id: uuid.UUID
+    version: str
+    created_at: datetime
+    updated_at: datetime
+    raw: Mapping[str, Any]
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Instrument(News):
+    """A card or bank account that the provider keeps."""
+
+    identity_id: uuid.UUID
+    type: str
+    fingerprint: str
+    currency: str
+    name: str | None
+    last_four: str
+    enabled: bool = True
+    bank_code: str | None = None
+    account_type: str | None = None
+    country: str | None = None
+    bin: str | None = None
+    brand: str | None = None
+    card_type: str | None = None
+    issuer_country: str | None = None
+    expiration_month: int | None = None
+    expiration_year: int | None = None
+    address: Mapping[str, str | None] | None = None
+    address_verification: str | None = None
+    security_code_verification: str | None = None
+
+
+@dataclass(frozen=True)
+class Verification(News):
+    """What a processor found about a merchant."""
+
+    merchant_id: uuid.UUID
+    identity_id: uuid.UUID
+    processor: str
+    state: str
+    messages: tuple[str, ...]
+    trace_id: str | None
+    findings: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Merchant(News):
+    """A merchant as its processor knows it."""
+
+    identity_id: uuid.UUID
+    verification_id: uuid.UUID
+    processor: str
+    onboarding_state: str
+    mid: str | None
+    mcc: str | None
+    merchant_name: str | None
+    processor_details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Transfer(News):
+    """A movement of money as the provider knows it."""
+
+    merchant_id: uuid.UUID
+    source_id: uuid.UUID
+    type: str
+    state: str
+    amount: int
+    currency: str
+    fee: int
+    trace_id: str | None
+    statement_descriptor: str | None
+    idempotency_id: str | None
+    ready_to_settle_at: datetime | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    messages: tuple[str, ...] = ()
+    address_verification: str | None = None
+    security_code_verification: str | None = None
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
+    WAITING = "WAITING"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A provider's clear word on an act: accepted, refused with a code, or not decided yet and when to ask again."""
+
+    verdict: Verdict
+    news: tuple[News, ...] = ()
+    code: str = ""
+    message: str = ""
+    ask_again_in: timedelta = timedelta(seconds=2)
+
+
+class NotSent(Exception):
+    """Certainly not executed: refused connection, no name, no TLS, before a byte of the act was sent."""
+
+
+class OutcomeUnknown(Exception):
+    """No answer, or none that can be relied on. The text is a code of ours, never the provider's words."""
+
+
+# --- who we ask ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the resolver may do when an outcome is unknown, and how long a call may take."""
+
+    has_lookup: bool
+    has_idempotent_create: bool
+    time_limit: timedelta = timedelta(seconds=15)
+
+
+class Provider(Protocol):
+    """One provider, whoever is behind it. No transaction is open during a call."""
+
+    name: str
+    capabilities: Capabilities
+
+    def carry_out(self, act: Act, *, reference: str, account: Account) -> Answer:
+        """Ask for an act. Raises NotSent or OutcomeUnknown."""
+        ...
+
+    def look_up(self, reference: str, *, account: Account) -> Answer | None:
+        """What became of the act under this reference; None where there is none. Raises NotSent, OutcomeUnknown."""
+        ...
+
+    def tell_all(self, *, account: Account) -> Iterator[News]:
+        """All the provider knows of the account, what is referred to before what refers."""
+        ...

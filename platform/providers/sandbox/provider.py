@@ -1,0 +1,149 @@
+"""The sandbox as a provider: the port on one side, its own tables and transactions on the other."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from providers.crash import crash_point
+from providers.port import (
+    Account,
+    Act,
+    Answer,
+    Capabilities,
+    News,
+    OutcomeUnknown,
+    ProvisionMerchant,
+    Sell,
+    TokeniseBankAccount,
+    TokeniseCard,
+    Verdict,
+    VerifyMerchant,
+)
+from providers.sandbox import calls, faults, instruments, merchants, sales
+from providers.sandbox.calls import Visit
+from providers.sandbox.models import Call, Fault, Instrument, Merchant, Row, Transfer, Verification
+from tenancy.transactions import transaction
+
+_ROWS_PER_PAGE = 500
+_NOTHING = Answer(Verdict.REFUSED)
+"""Stands for the answer to an act that never arrived; a fault keeps it from everybody."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where an act is carried out, and where its answer is found again, by the row that tells it."""
+
+    operation: str
+    carry_out: Callable[[Any, Visit], Answer]
+    recall: Callable[[uuid.UUID, Visit], Answer]
+    told_by: str = "id"
+
+
+_DESKS: dict[type[Act], Desk] = {
+    TokeniseCard: Desk("tokenise_card", instruments.tokenise_card, instruments.recall),
+    TokeniseBankAccount: Desk("tokenise_bank_account", instruments.tokenise_bank_account, instruments.recall),
+    ProvisionMerchant: Desk("provision_merchant", merchants.provision_merchant, merchants.recall, "verification_id"),
+    VerifyMerchant: Desk("verify_merchant", merchants.verify_merchant, merchants.recall),
+    Sell: Desk("sell", sales.sell, sales.recall),
+}
+_BY_OPERATION = {desk.operation: desk for desk in _DESKS.values()}
+_TOLD: tuple[tuple[Any, Callable[[Any], News]], ...] = (
+    (Instrument, instruments.tell),
+    (Merchant, merchants.tell),
+    (Verification, merchants.tell_verification),
+    (Transfer, sales.tell),
+)
+
+
+class Sandbox:
+    """The embedded provider. Each call is one transaction of its own; a repeated reference gets the first answer.
+
+    An answer is read from the row that the act left, so that a waiting one is told as it has become.
+    """
+
+    name = "sandbox"
+    capabilities = Capabilities(has_lookup=True, has_idempotent_create=True, time_limit=faults.TIME_LIMIT)
+
+    def carry_out(self, act: Act, *, reference: str, account: Account) -> Answer:
+        """Raises NotSent and OutcomeUnknown where a fault, or an amount of the profile, says so."""
+        fault, answer = _deliver(act, reference, account)
+        if fault is None:
+            return answer
+        if fault.kind == Fault.Kind.DUPLICATE:
+            _, answer = _deliver(act, reference, account, is_faultless=True)
+        return faults.befall(fault, answer)
+
+    def look_up(self, reference: str, *, account: Account) -> Answer | None:
+        with transaction(by=calls.house(account)):
+            visit = calls.look_in(account)
+            fault = faults.next_fault(visit, operation=faults.LOOK_UP, reference=reference)
+            call = calls.find(reference, visit)
+            answer = None if call is None else _recall(call, visit)
+        return faults.befall(fault, answer) if fault else answer
+
+    def tell_all(self, *, account: Account) -> Iterator[News]:
+        """A page at a time, each read in a transaction that is over before its rows are handed out."""
+        with transaction(by=calls.house(account)):
+            visit = calls.look_in(account)
+            merchants.decide_due(visit)
+            sales.submit_due(visit)
+        for model, tell in _TOLD:
+            last: Row | None = None
+            while rows := _page(model, account, after=last):
+                yield from map(tell, rows)
+                last = rows[-1]
+
+
+def _deliver(act: Act, reference: str, account: Account, *, is_faultless: bool = False) -> tuple[Fault | None, Answer]:
+    """One arrival of an act, in one transaction; what befalls its answer on the way back is not told here."""
+    desk = _DESKS[type(act)]
+    row_id = getattr(act, desk.told_by)
+    with transaction(by=calls.house(account)):
+        visit = calls.receive(account, reference=reference, operation=desk.operation, resource_id=row_id)
+        fault = None
+        if not is_faultless:
+            fault = faults.next_fault(visit, operation=desk.operation, reference=reference, act=act)
+        answer = _carry_out(act, desk, fault, reference=reference, visit=visit)
+        crash_point("executing")
+    if isinstance(act, Sell) and sales.is_answer_lost(act, answer, visit):
+        raise OutcomeUnknown("TIMEOUT")
+    return fault, answer
+
+
+def _carry_out(act: Act, desk: Desk, fault: Fault | None, *, reference: str, visit: Visit) -> Answer:
+    if fault and fault.kind in Fault.Kind.without_effect():
+        if visit.is_first:
+            calls.forget(reference, visit)
+        return _NOTHING
+    if not visit.is_first:
+        return _recall(calls.get(reference, visit), visit)
+    answer = _refuse(act, visit) if fault and fault.kind == Fault.Kind.REFUSED else desk.carry_out(act, visit)
+    if not answer.news:
+        calls.note_refusal(answer, reference=reference, visit=visit)
+    return answer
+
+
+def _refuse(act: Act, visit: Visit) -> Answer:
+    """A refused sale leaves a transfer that failed; other acts leave nothing."""
+    if isinstance(act, Sell):
+        return sales.sell(act, visit, forced_code=faults.REFUSED_WITH)
+    return calls.refusal(faults.REFUSED_WITH)
+
+
+def _recall(call: Call, visit: Visit) -> Answer:
+    if call.code:
+        return Answer(Verdict.REFUSED, code=call.code, message=call.message)
+    return _BY_OPERATION[call.operation].recall(call.resource_id, visit)
+
+
+def _page(model: type[Row], account: Account, *, after: Row | None) -> list[Row]:
+    """The next rows in the order of their creation, read in a transaction that ends here."""
+    with transaction(by=calls.house(account)):
+        rows = model._default_manager.filter(application_id=account.application_id)
+        if after is not None:
+            later = Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id)
+            rows = rows.filter(later, created_at__gte=after.created_at)
+        return list(rows.order_by("created_at", "id")[:_ROWS_PER_PAGE])
