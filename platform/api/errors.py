@@ -166,11 +166,11 @@ def _domain_entry(error: DomainError) -> dict[str, Any]:
         entry["permission"] = error.permission.value
     if isinstance(error, BadRequest) and error.field:
         entry["field"] = error.field
-    return entry
+    return entry | error.details
 
 
 def _headers_of(error: DomainError) -> dict[str, str]:
-    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else {}
+    return {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds is not None else {}
 
 
 def _body(request: Any, status: int, errors: Errors) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import django_filters
 from django import forms
-from django.db.models import Model, QuerySet
+from django.db.models import Func, JSONField, Model, QuerySet
 from django.http import QueryDict
 
 from api.errors import WrongParameters
@@ -118,6 +118,13 @@ class ListFilter(django_filters.FilterSet, Generic[Row]):
         return filtered
 
 
+class _TagValues(Func):
+    """The values of a row's tags, as a list."""
+
+    template = "jsonb_path_query_array(%(expressions)s, '$.*')"
+    output_field = JSONField()
+
+
 class TagFilters(django_filters.FilterSet):
     """`tags.key` and `tags.value`: alone or as one pair."""
 
@@ -135,9 +142,7 @@ class TagFilters(django_filters.FilterSet):
         if key:
             return queryset.filter(tags__has_key=key)
         if value:
-            return queryset.extra(
-                where=["EXISTS (SELECT 1 FROM jsonb_each_text(tags) AS pair WHERE pair.value = %s)"], params=[value]
-            )
+            return queryset.alias(tag_values=_TagValues("tags")).filter(tag_values__contains=[value])
         return queryset
 
 

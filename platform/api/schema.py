@@ -9,6 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
+from api import idempotency
 from api.documents import LinksField
 from api.filters import MomentFilter, ValueFilter, api_name
 from api.middleware import is_portal
@@ -22,6 +23,8 @@ _PAGING = [
     ("after_cursor", "string", "Id of the row that the page follows; cursor form."),
     ("before_cursor", "string", "Id of the row that the page precedes; cursor form."),
 ]
+
+_KEY = "Of your choice, 1 to 255 printable characters: the same request under the same key is carried out once."
 
 _ERROR = {
     "type": "object",
@@ -43,6 +46,9 @@ _ERROR = {
                             "message": {"type": "string"},
                             "field": {"type": "string", "description": "Dotted path of the refused member."},
                             "permission": {"type": "string", "description": "The permission that is missing."},
+                            "failure_code": {"type": "string", "description": "Why a payment failed."},
+                            "failure_message": {"type": "string", "description": "The same for a person."},
+                            "transfer": {"type": "string", "description": "The transfer, which exists as FAILED."},
                             "_links": {"type": "object"},
                         },
                     },
@@ -50,6 +56,11 @@ _ERROR = {
             },
         },
     },
+}
+
+_OF_WRITES = {
+    "402": "Declined, or certainly not executed by the provider; `failure_code` tells why.",
+    "409": "The first request under this idempotency key is still being carried out.",
 }
 
 _COMMON = {
@@ -98,6 +109,8 @@ class ContractSchema(AutoSchema):
         return {status: document if document is not None else _OnlyLinks()}
 
     def get_override_parameters(self) -> list[Any]:
+        if self.method in idempotency.METHODS:
+            return [OpenApiParameter(idempotency.HEADER, str, OpenApiParameter.HEADER, description=_KEY)]
         if not (self._is_resource() and getattr(self.view, "action", "") == "list"):
             return []
         kinds: dict[str, Any] = {"integer": int, "string": str}
@@ -156,8 +169,8 @@ def declare_common_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for operations in result["paths"].values():
-        for operation in operations.values():
-            for status, text in _COMMON.items():
+        for method, operation in operations.items():
+            for status, text in (_COMMON | (_OF_WRITES if method.upper() in idempotency.METHODS else {})).items():
                 operation["responses"].setdefault(status, {"description": text, "content": content})
     return result
 

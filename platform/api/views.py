@@ -4,16 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api import idempotency as keys
 from api.documents import DocumentSerializer, base_url
 from api.filters import ListFilter
 from api.inputs import InputSerializer
 from api.paging import read_page
+from jobs import idempotency
+from jobs.idempotency import Answer, KeyTaken
+from jobs.models import IdempotencyKey
+from resources import ids
 from resources.lookup import find
 from resources.models import Resource
 from tenancy.actors import Actor
@@ -25,9 +31,10 @@ Body = TypeVar("Body", bound=InputSerializer)
 
 
 class ApiView(APIView):
-    """A view of the partner API. `permissions` names, per method, what the actor needs."""
+    """A view of the partner API. `permissions` names, per method, what the actor needs, `bodies` what is read."""
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {}
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     @property
@@ -35,13 +42,63 @@ class ApiView(APIView):
         actor: Actor = self.request.actor  # type: ignore[attr-defined]  # authentication sets it
         return actor
 
-    def read_body(self, body_class: type[Body], **options: Any) -> Body:
-        """The validated body of the request. Raises ValidationError, which becomes one error per refused member."""
+    def read_body(self, body_class: type[Body], context: Mapping[str, Any] | None = None, **options: Any) -> Body:
+        """The validated body of the request, whose idempotency key the next act takes.
+
+        Raises ValidationError, which becomes one error per refused member.
+        """
         # An empty body of a form's type arrives as a form, in which every flag that is not there counts as false.
         data = dict(self.request.data)
-        body = body_class(data=data, context={"request": self.request, "view": self}, **options)
+        body = body_class(data=data, context={"request": self.request, "view": self, **(context or {})}, **options)
         body.is_valid(raise_exception=True)
+        claim = keys.claim_of(self.request, body.validated_data, self.kwargs, self.answer_of)
+        if claim is not None:
+            idempotency.put(claim)
         return body
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with idempotency.scope():
+            return super().dispatch(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(response, Response) and hasattr(request, "actor"):
+            keys.keep_late(response, request.actor, self.kept)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        while isinstance(exc, KeyTaken):  # again, where the first one is undone and a third one takes the key
+            try:
+                return self._replay(exc)
+            except Exception as error:  # whatever it is, it becomes an answer like any other
+                exc = error
+        return super().handle_exception(exc)
+
+    def answer_of(self, row: Any) -> Answer:
+        """The answer that a row makes, to be kept in the transaction of its verdict."""
+        raise NotImplementedError
+
+    def as_it_is(self, key: Any) -> Answer | None:
+        """The answer to a repeat whose first answer was not kept, or not final; None while nothing is decided."""
+        del key
+        return None
+
+    def kept(self, response: Response) -> Answer:
+        """What is kept of an answer to an act of ours alone: all of it, but never a secret."""
+        return Answer(response.status_code, keys.rendered(response.data))
+
+    def _replay(self, taken: KeyTaken) -> HttpResponseBase:
+        answer = keys.first_answer(taken, self.actor, as_it_is=self.as_it_is, name_of=self.name_of)
+        if answer is None:  # the first one was refused meanwhile, and left the key free
+            again: HttpResponseBase = getattr(self, str(self.request.method).lower())(
+                self.request, *self.args, **self.kwargs
+            )
+            return again
+        return keys.answer_from(answer, self.request, is_replay=True)
+
+    def name_of(self, row: IdempotencyKey) -> str:
+        """The public id of what a key made, as far as a view can tell."""
+        del row
+        return ""
 
     @staticmethod
     def now() -> Any:
@@ -91,6 +148,22 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
         """The row with this id within what the actor may see; call it in a transaction. Raises NotVisible."""
         return find(self.visible(), public_id)
 
+    def answer_of(self, row: Any) -> Answer:
+        return Answer(201 if self.request.method == "POST" else 200, keys.rendered(self.document_of(row)))
+
+    def as_it_is(self, key: Any) -> Answer | None:
+        with transaction(by=self.actor):
+            row = self.visible().filter(pk=key).first()
+            if row is None:
+                return None
+            self.prepare([row])
+        return self.answer_of(row)
+
+    def name_of(self, row: IdempotencyKey) -> str:
+        if row.resource_id is None or row.resource_kind != self.resource.KIND:
+            return ""
+        return ids.public_id(self.resource.PREFIX, row.resource_id)
+
     def prepare(self, rows: Sequence[Any]) -> None:
         """Fetch what documents need beyond their rows, for all of them at once; called in the transaction of a read.
 
@@ -99,5 +172,9 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
 
     def document_of(self, row: Any) -> dict[str, Any]:
         """The document of a prepared row."""
-        document: dict[str, Any] = self.document_class(context={"request": self.request}).to_representation(row)
+        document: dict[str, Any] = self.document_class(context=self.document_context()).to_representation(row)
         return document
+
+    def document_context(self) -> dict[str, Any]:
+        """What documents are made with besides their rows."""
+        return {"request": self.request}

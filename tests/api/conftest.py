@@ -12,7 +12,8 @@ from pytest_django import Settings
 from onboarding.models import Identity
 from tenancy.models import Application
 from tests.conftest import ApiClient
-from tests.factories.onboarding import make_identity, make_merchant_login
+from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
+from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
 from tests.factories.tenancy import Login, make_application, make_platform_login
 
 
@@ -51,6 +52,26 @@ def partner(own: Tenant) -> ApiClient:
 @pytest.fixture
 def admin(db: None) -> ApiClient:
     return ApiClient(make_platform_login())
+
+
+@pytest.fixture
+def own_shop(db: None) -> Tenant:
+    return make_shop("Own")
+
+
+@pytest.fixture
+def foreign_shop(db: None) -> Tenant:
+    return make_shop("Foreign")
+
+
+def make_shop(name: str) -> Tenant:
+    """A tenant that takes payments: its identity is an approved merchant, and has sold to a card of its own."""
+    application, login = make_application(name)
+    identity = make_merchant_identity(application)
+    make_processor(application)
+    merchant = make_merchant(identity)
+    make_sale(merchant, make_card(identity), tags={"order": "1"})
+    return Tenant(application, login, identity, make_merchant_login(identity))
 
 
 def _tenant(name: str) -> Tenant:

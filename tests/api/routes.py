@@ -1,12 +1,18 @@
 """The routes of the API as the resolver knows them, with a body that each write accepts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from onboarding.models import Merchant, PaymentInstrument, Verification
+from payments.models import Transfer
+from tenancy.actors import system
+from tenancy.models import ApplicationProfile, MerchantProfile
+from tenancy.transactions import transaction
 from tests.api.conftest import Tenant
 from tests.factories.onboarding import BUYER
+from tests.factories.payments import BANK_ACCOUNT
 from tests.factories.tenancy import OWNER
 
 NOT_THE_CONTRACT = ("dashboard/", "schema", "healthz", "readyz")
@@ -20,12 +26,35 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST identities": {"entity": BUYER},
     "PUT identities/<str:pk>": {"entity": {"first_name": "Changed"}},
     "POST identities/<str:identity>/users": {},
+    "POST identities/<str:identity>/merchants": {"processor": "DUMMY_V1"},
+    "POST identities/<str:identity>/verifications": {"processor": "DUMMY_V1"},
+    "POST payment_instruments": BANK_ACCOUNT | {"identity": "<identities>"},
+    "PUT merchants/<str:pk>": {"card_cvv_required": True},
+    "POST merchants/<str:merchant>/verifications": {},
+    "POST verifications": {"merchant": "<merchants>"},
+    "POST transfers": {
+        "merchant": "<merchants>",
+        "source": "<payment_instruments>",
+        "amount": 1250,
+        "currency": "USD",
+    },
     "POST users": {"role": "PARTNER"},
     "PUT users/<str:pk>": {"tags": {"changed": "yes"}},
     "PUT application_profiles/<str:pk>": {"tags": {"changed": "yes"}},
     "PUT merchant_profiles/<str:pk>": {"tags": {"changed": "yes"}},
     "PUT risk_profiles/<str:pk>": {"avs_failure_allowed": True},
 }
+
+"""`<identities>` stands for the id of that kind; `body_of` puts it in."""
+
+
+def body_of(operation: str, ids: Mapping[str, str]) -> dict[str, Any] | None:
+    """The body of an operation with `ids` by plural kind; None for a read."""
+    body = BODIES.get(operation)
+    if body is None:
+        return None
+    places = {f"<{kind}>": public_id for kind, public_id in ids.items()}
+    return {name: places.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
 
 
 def api_routes() -> Iterator[tuple[str, Any]]:
@@ -50,14 +79,19 @@ def path_of(route: str, ids: dict[str, str]) -> str:
 
 
 def ids_of(tenant: Tenant) -> dict[str, str]:
-    """An id of each kind that belongs to a tenant."""
-    from tenancy.actors import system
-    from tenancy.models import ApplicationProfile, MerchantProfile
-    from tenancy.transactions import transaction
-
+    """An id of each kind that belongs to a shop."""
     with transaction(by=system()):
         profile = ApplicationProfile.objects.select_related("risk_profile").get(application=tenant.application)
-        merchant_profile = MerchantProfile.objects.get(application=tenant.application)
+        merchant_profile = MerchantProfile.objects.filter(application=tenant.application).earliest("created_at")
+        theirs = {
+            plural: kind.objects.get(application=tenant.application).public_id
+            for plural, kind in (
+                ("merchants", Merchant),
+                ("payment_instruments", PaymentInstrument),
+                ("verifications", Verification),
+                ("transfers", Transfer),
+            )
+        }
     return {
         "applications": tenant.application.public_id,
         "processors": "DUMMY_V1",
@@ -66,6 +100,7 @@ def ids_of(tenant: Tenant) -> dict[str, str]:
         "application_profiles": profile.public_id,
         "merchant_profiles": merchant_profile.public_id,
         "risk_profiles": profile.risk_profile.public_id,
+        **theirs,
     }
 
 

@@ -7,15 +7,18 @@ from django.db import transaction as database
 from django.http import HttpResponse
 from django.utils import timezone
 
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from payments.models import Transfer
 from resources import ids
 from tenancy import services
 from tenancy.actors import system
-from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, Processor, RiskProfile
+from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, RiskProfile
 from tenancy.roles import Role
 from tests.api.conftest import Tenant, errors_of
-from tests.api.routes import BODIES, api_routes, ids_of, operations, path_of
+from tests.api.routes import BODIES, api_routes, body_of, ids_of, operations, path_of
 from tests.conftest import ApiClient
-from tests.factories.onboarding import make_identity
+from tests.factories.onboarding import make_identity, make_merchant_identity
+from tests.factories.payments import make_card, make_merchant, make_sale
 from tests.factories.tenancy import Login, make_platform_login
 
 ROLES = ("stranger", "admin", "platform", "partner", "merchant", "lone")
@@ -40,6 +43,31 @@ TABLE = {
     "GET identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "PUT identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 403 404",
     "POST identities/<str:identity>/users":                   "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET applications/<str:application>/merchants":           "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET applications/<str:application>/payment_instruments": "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET applications/<str:application>/transfers":           "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET identities/<str:identity>/merchants":                "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST identities/<str:identity>/merchants":               "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET identities/<str:identity>/payment_instruments":      "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET identities/<str:identity>/verifications":            "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST identities/<str:identity>/verifications":           "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET identities/<str:identity>/transfers":                "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET merchants":                                          "401 200 200 200 200 200",
+    "GET merchants/<str:pk>":                                 "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "PUT merchants/<str:pk>":                                 "401 200,200,404 200,200,404 403,404,404 403 404",
+    "GET merchants/<str:merchant>/verifications":             "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST merchants/<str:merchant>/verifications":            "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET verifications":                                      "401 200 200 200 200 200",
+    "POST verifications":                                     "401 201,201,422 201,201,422 201,422,422 403 422",
+    "GET verifications/<str:pk>":                             "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET payment_instruments":                                "401 200 200 200 200 200",
+    "POST payment_instruments":                               "401 201,201,422 201,201,422 201,422,422 403 422",
+    "GET payment_instruments/<str:pk>":                       "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET payment_instruments/<str:instrument>/transfers":     "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET transfers":                                          "401 200 200 200 200 200",
+    "POST transfers":                                         "401 201,201,422 201,201,422 201,422,422 403 422",
+    "GET transfers/<str:pk>":                                 "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET transfers/<str:transfer>/payment_instruments":       "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "GET users":                                              "401 200 200 200 403 200",
     "POST users":                                             "401 201 201 403 403 403",
     "GET users/<str:pk>":                                     "401 200,200,404 200,200,404 200,404,404 403 404",
@@ -60,10 +88,6 @@ class World:
     """Two tenants with one of everything, a log-in of every role, and ids that nobody has."""
 
     def __init__(self, own: Tenant, foreign: Tenant) -> None:
-        for tenant in (own, foreign):
-            services.enable_processor(
-                application=tenant.application, name=Processor.Name.DUMMY_V1, config={}, by=system(), at=timezone.now()
-            )
         self.lone = Login(*services.create_api_user(role=Role.PARTNER, by=system(), at=timezone.now()))
         self.clients = {
             "stranger": ApiClient(),
@@ -78,9 +102,9 @@ class World:
     def ask(self, role: str, operation: str, ids: dict[str, str], *, method: str = "") -> HttpResponse:
         """Send a request, and undo what it did."""
         served, _, route = operation.partition(" ")
-        body = BODIES.get(operation)
-        if operation == "POST applications":
-            body = {**BODIES[operation], "user": self.lone.user.public_id}
+        body = body_of(operation, ids)
+        if body is not None and operation == "POST applications":
+            body["user"] = self.lone.user.public_id
         undo = database.savepoint()
         answer = self.clients[role].request(method or served, path_of(route, ids), body)
         database.savepoint_rollback(undo)
@@ -94,14 +118,19 @@ def absent_ids() -> dict[str, str]:
         "application_profiles": ApplicationProfile,
         "merchant_profiles": MerchantProfile,
         "risk_profiles": RiskProfile,
+        "identities": Identity,
+        "merchants": Merchant,
+        "verifications": Verification,
+        "payment_instruments": PaymentInstrument,
+        "transfers": Transfer,
     }
     found = {plural: ids.public_id(kind.PREFIX, ids.new_id()) for plural, kind in kinds.items()}
-    return found | {"identities": ids.public_id("ID", ids.new_id()), "processors": "DUMMY_V1"}
+    return found | {"processors": "DUMMY_V1"}
 
 
 @pytest.fixture
-def world(own: Tenant, foreign: Tenant) -> World:
-    return World(own, foreign)
+def world(own_shop: Tenant, foreign_shop: Tenant) -> World:
+    return World(own_shop, foreign_shop)
 
 
 def expected(operation: str) -> dict[str, list[int]]:
@@ -168,10 +197,10 @@ def test_foreign_and_absent_answer_alike(world: World, operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", [operation for operation in TABLE if operation.startswith("GET")])
-def test_nothing_foreign_is_in_any_answer(world: World, foreign: Tenant, operation: str) -> None:
+def test_nothing_foreign_is_in_any_answer(world: World, foreign_shop: Tenant, operation: str) -> None:
     own_ids, foreign_ids, _ = world.targets
     needles = [found for kind, found in foreign_ids.items() if kind != "processors"]
-    needles += [foreign.partner.user.public_id, ids.public_id("ID", foreign.application.owner_id), "Foreign"]
+    needles += [foreign_shop.partner.user.public_id, ids.public_id("ID", foreign_shop.application.owner_id), "Foreign"]
     shown_to_admin = world.ask("admin", operation, foreign_ids).content.decode()
 
     shown = world.ask("partner", operation, own_ids).content.decode()
@@ -194,6 +223,71 @@ def test_merchant_sees_no_sibling(own: Tenant) -> None:
     assert merchant.get(f"/identities?after_cursor={sibling.public_id}").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["merchants", "verifications", "payment_instruments", "transfers"])
+def test_merchant_sees_nothing_of_a_siblings_shop(own_shop: Tenant, kind: str) -> None:
+    sibling = make_merchant_identity(own_shop.application)
+    make_sale(make_merchant(sibling), make_card(sibling))
+    merchant, partner = ApiClient(own_shop.merchant), ApiClient(own_shop.partner)
+    parents = (f"/applications/{own_shop.application.public_id}", "")
+    lists = [f"{parent}/{kind}" for parent in parents if (parent, kind) != (parents[0], "verifications")]
+
+    def shown(client: ApiClient, path: str) -> set[str]:
+        return {row["id"] for row in client.get(path).json()["_embedded"][kind]}
+
+    for path in lists:
+        (theirs,) = shown(partner, path) - shown(merchant, path)
+        assert shown(merchant, path) == {ids_of_one(own_shop, kind)}
+        assert merchant.get(f"/{kind}/{theirs}").status_code == 404
+        assert merchant.get(f"/{kind}?id={theirs}").json()["page"]["count"] == 0
+        assert merchant.get(f"/{kind}?after_cursor={theirs}").status_code == 404
+    assert merchant.get(f"/identities/{sibling.public_id}/{kind}").status_code == 404
+
+
+def ids_of_one(shop: Tenant, kind: str) -> str:
+    """The one of this kind that the shop's own identity has."""
+    path = f"/identities/{shop.identity.public_id}/{kind}"
+    (row,) = ApiClient(shop.partner).get(path).json()["_embedded"][kind]
+    public_id: str = row["id"]
+    return public_id
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "member", "kind"),
+    [
+        ("POST", "/payment_instruments", "identity", "identities"),
+        ("POST", "/transfers", "merchant", "merchants"),
+        ("POST", "/transfers", "merchant_identity", "identities"),
+        ("POST", "/transfers", "source", "payment_instruments"),
+        ("POST", "/verifications", "merchant", "merchants"),
+        ("POST", "/verifications", "identity", "identities"),
+        ("POST", "/identities/{identities}/verifications", "merchant", "merchants"),
+    ],
+)
+def test_references_of_a_shop_to_foreign_and_absent_rows_are_refused_alike(
+    *, world: World, method: str, path: str, member: str, kind: str
+) -> None:
+    own, foreign, absent = world.targets
+    whole = {
+        "/payment_instruments": body_of("POST payment_instruments", own),
+        "/transfers": body_of("POST transfers", own),
+    }.get(path) or {}
+    if member == "merchant_identity":
+        del whole["merchant"]
+
+    answers = [
+        world.clients["partner"].request(method, path.format(**own), whole | {member: target[kind]})
+        for target in (foreign, absent)
+    ]
+
+    told = []
+    for answer, target in zip(answers, (foreign, absent), strict=True):
+        (error,) = errors_of(answer)
+        told.append({name: value.replace(target[kind], "ID-AS-SENT") for name, value in error.items()})
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert told[0] == told[1]
+    assert told[0]["field"] == member
+
+
 def test_processor_of_another_application_is_not_found_under_ones_own(world: World) -> None:
     admin = world.clients["admin"]
     own, foreign, _ = world.targets
@@ -207,7 +301,7 @@ def test_processor_of_another_application_is_not_found_under_ones_own(world: Wor
     )
 
 
-def queries(foreign: Tenant, foreign_ids: dict[str, str]) -> list[str]:
+def queries(foreign_ids: dict[str, str]) -> list[str]:
     return [
         f"/identities?id={foreign_ids['identities']}",
         f"/identities?application_id={foreign_ids['applications']}",
@@ -223,20 +317,33 @@ def queries(foreign: Tenant, foreign_ids: dict[str, str]) -> list[str]:
         f"/application_profiles?application_id={foreign_ids['applications']}",
         f"/merchant_profiles?id={foreign_ids['merchant_profiles']}",
         f"/risk_profiles?application_id={foreign_ids['applications']}",
+        f"/merchants?id={foreign_ids['merchants']}",
+        f"/merchants?application_id={foreign_ids['applications']}",
+        f"/verifications?id={foreign_ids['verifications']}",
+        f"/payment_instruments?id={foreign_ids['payment_instruments']}",
+        f"/payment_instruments?owner_identity_id={foreign_ids['identities']}",
+        f"/transfers?id={foreign_ids['transfers']}",
+        f"/transfers?merchant_id={foreign_ids['merchants']}",
+        f"/transfers?merchant_identity_id={foreign_ids['identities']}",
+        f"/transfers?application_id={foreign_ids['applications']}",
     ]
 
 
-def test_filters_find_and_count_nothing_foreign(world: World, foreign: Tenant) -> None:
-    make_identity(foreign.application, tags={"only-foreign": "only-foreign"})
+def test_filters_find_and_count_nothing_foreign(world: World, foreign_shop: Tenant) -> None:
+    make_identity(foreign_shop.application, tags={"only-foreign": "only-foreign"})
 
-    for query in queries(foreign, world.targets[1]):
+    for query in queries(world.targets[1]):
         seen_by_admin, seen = (world.clients[role].get(query).json() for role in ("admin", "partner"))
         assert seen_by_admin["page"]["count"] > 0, query
         assert list(seen["_embedded"].values()) == [[]], query
         assert seen["page"]["count"] == 0, query
 
 
-@pytest.mark.parametrize("kind", ["identities", "users", "application_profiles", "merchant_profiles", "risk_profiles"])
+@pytest.mark.parametrize(
+    "kind",
+    ["identities", "users", "application_profiles", "merchant_profiles", "risk_profiles", "merchants", "verifications",
+     "payment_instruments", "transfers"],
+)  # fmt: skip
 def test_foreign_cursor_is_not_found(world: World, kind: str) -> None:
     _, foreign, absent = world.targets
     paths = [f"/{kind}?after_cursor={ids_[kind]}" for ids_ in (foreign, absent)]

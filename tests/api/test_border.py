@@ -271,7 +271,9 @@ def test_schema_comes_in_two_formats(anonymous: ApiClient, query: str, media_typ
 def test_root_links_what_is_served(partner: ApiClient) -> None:
     answer = partner.get("/")
 
-    lists = ("self", "applications", "identities", "users")
+    lists = (
+        "self", "applications", "identities", "merchants", "payment_instruments", "transfers", "users", "verifications",
+    )  # fmt: skip
     hrefs = ["http://testserver/", *(f"http://testserver/{name}" for name in lists[1:])]
     assert answer.json() == {"_links": {rel: {"href": href} for rel, href in zip(lists, hrefs, strict=True)}}
 

@@ -7,19 +7,16 @@ from typing import Any
 import pytest
 from django.db import transaction as database
 from django.http import HttpResponse
-from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from tenancy import services
-from tenancy.actors import system
-from tenancy.models import Processor
 from tests.api.conftest import Tenant, send
 from tests.api.routes import BODIES, ids_of, path_of
 from tests.conftest import ApiClient
 from tests.factories.onboarding import MERCHANT
+from tests.factories.payments import CARD
 
 ODD: list[Any] = [
     None, True, 0, -1, 1.5, 1e308, 10**29, -(10**29), "", " ", "x" * 5000, "0", "-0", "1e5", "\u202e", "🙂" * 200,
@@ -49,17 +46,15 @@ TOLD = {
         "tags": {"a": "b"},
         "additional_underwriting_data": {"refund_policy": "OTHER"},
     },
+    "POST payment_instruments": CARD | {"identity": "<identities>"},
 }
 ROUTES = [(operation, json.dumps(body)) for operation, body in TOLD.items()]
 
 
 @pytest.fixture
-def ids(own: Tenant, settings: Settings) -> dict[str, str]:
+def ids(own_shop: Tenant, settings: Settings) -> dict[str, str]:
     settings.API_REQUESTS_PER_SECOND = 0
-    services.enable_processor(
-        application=own.application, name=Processor.Name.DUMMY_V1, config={}, by=system(), at=timezone.now()
-    )
-    return ids_of(own)
+    return ids_of(own_shop)
 
 
 def check(answer: HttpResponse) -> None:
@@ -105,12 +100,14 @@ def mutate_bytes(body: bytes, chance: random.Random) -> bytes:
 QUICK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-def test_mutated_bodies(admin: ApiClient, own: Tenant, ids: dict[str, str]) -> None:
+def test_mutated_bodies(admin: ApiClient, ids: dict[str, str]) -> None:
     @hypothesis_settings(max_examples=1300, **QUICK)
     @given(seed=st.integers(0, 2**32), route=st.sampled_from(ROUTES), as_bytes=st.booleans())
     def attack(seed: int, route: tuple[str, str], *, as_bytes: bool) -> None:
         chance = random.Random(seed)
         operation, text = route
+        for kind, public_id in ids.items():
+            text = text.replace(f"<{kind}>", public_id)
         method, _, path = operation.partition(" ")
         if as_bytes:
             body = mutate_bytes(text.encode(), chance)
@@ -124,7 +121,7 @@ def test_mutated_bodies(admin: ApiClient, own: Tenant, ids: dict[str, str]) -> N
     attack()
 
 
-def test_mutated_paths_and_queries(admin: ApiClient, own: Tenant, ids: dict[str, str]) -> None:
+def test_mutated_paths_and_queries(admin: ApiClient, ids: dict[str, str]) -> None:
     names = [
         "limit",
         "offset",
@@ -161,7 +158,9 @@ def test_mutated_paths_and_queries(admin: ApiClient, own: Tenant, ids: dict[str,
         "0001-01-01T00:00:00%2B14:00",
     ]
     values += [ids["identities"], ids["users"], "ALL", "a" * 300, "%", "%F0%9F%99%82", "'", "@", "[]", "null"]
+    names += ["amount", "gte", "amount.lt", "state", "type", "instrument_brand_type", "merchant_id", "last4", "bin"]
     plurals = ["identities", "applications", "users", "application_profiles", "merchant_profiles", "risk_profiles"]
+    plurals += ["payment_instruments", "merchants", "verifications", "transfers"]
     tails = [
         "",
         "/",
@@ -174,6 +173,10 @@ def test_mutated_paths_and_queries(admin: ApiClient, own: Tenant, ids: dict[str,
         "/users",
         "/processors",
         "/processors/\x00",
+        "/transfers",
+        "/payment_instruments",
+        "/verifications",
+        "/merchants",
         "?",
         "#",
         "\r\n",
@@ -196,7 +199,7 @@ def test_mutated_paths_and_queries(admin: ApiClient, own: Tenant, ids: dict[str,
     attack()
 
 
-def test_mutated_headers(own: Tenant, ids: dict[str, str]) -> None:
+def test_mutated_headers(own_shop: Tenant, ids: dict[str, str]) -> None:
     odd = st.sampled_from(
         [
             "",
@@ -238,8 +241,9 @@ def test_mutated_headers(own: Tenant, ids: dict[str, str]) -> None:
         "HTTP_ACCEPT_ENCODING",
         "HTTP_HX_REQUEST",
         "HTTP_CONTENT_ENCODING",
+        "HTTP_IDEMPOTENCY_KEY",
     ]
-    partner = ApiClient(own.partner)
+    partner = ApiClient(own_shop.partner)
 
     @hypothesis_settings(max_examples=400, **QUICK)
     @given(
