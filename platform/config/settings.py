@@ -28,6 +28,9 @@ SECRET_KEY: str = read("SECRET_KEY")
 API_KEY_PEPPER: str = read("API_KEY_PEPPER")
 VAULT_KEYS = read("VAULT_KEYS")
 VAULT_INDEX_KEY: bytes = read("VAULT_INDEX_KEY")
+
+# --- faults on demand -------------------------------------------------------------------------------------------------
+
 CRASH_POINT: str | None = None if IS_LIVE else read("CRASH_POINT")
 
 # --- apps ------------------------------------------------------------------------------------------------------------

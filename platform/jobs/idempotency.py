@@ -24,6 +24,7 @@ from resources.errors import DomainError, FieldError
 
 KEPT = timedelta(days=30)
 _LONGEST = 255
+WHAT_IS_A_KEY = f"A key has 1 to {_LONGEST} printable characters"
 NOT_TAKEN = uuid.UUID(int=0)
 
 
@@ -42,6 +43,10 @@ class KeyTaken(DomainError):
         super().__init__()
         self.application_id = application_id
         self.claim = claim
+
+
+def is_key(text: str) -> bool:
+    return len(text) <= _LONGEST and bool(text.strip()) and text.isprintable()
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ def make_claim(
     operation: str, key: str, told: Any, *, answer_of: Callable[[Any], Answer] | None = None, field: str
 ) -> Claim:
     """A claim over a validated request. `field` names the key's carrier in the refusal. Raises FieldError."""
-    if not (0 < len(key) <= _LONGEST and key.isprintable()):
-        raise FieldError(field, f"A key has 1 to {_LONGEST} printable characters")
+    if not is_key(key):
+        raise FieldError(field, WHAT_IS_A_KEY)
     text = json.dumps([operation, told], sort_keys=True, default=_plain, separators=(",", ":"))
     fingerprint = hmac.digest(settings.VAULT_INDEX_KEY, text.encode(), hashlib.sha256)
     return Claim(operation, key, fingerprint, answer_of)
@@ -165,6 +170,12 @@ def find(taken: KeyTaken) -> IdempotencyKey | None:
     ).first()
 
 
+def find_same(claim: Claim) -> IdempotencyKey | None:
+    """The row of the same request under the same key, of any application in sight."""
+    same = IdempotencyKey.objects.filter(operation=claim.operation, key=claim.key, fingerprint=claim.fingerprint)
+    return same.first()
+
+
 def purge(now: datetime) -> int:
     """Delete keys after thirty days, of the applications in sight. What they made refuses them still, by its index."""
     deleted, _ = IdempotencyKey.objects.filter(created_at__lt=now - KEPT).delete()
@@ -172,8 +183,8 @@ def purge(now: datetime) -> int:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "reveal"):
-        return value.reveal()
+    if hasattr(value, "told_apart_by"):  # a secret of the vault, which stands above
+        return value.told_apart_by
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "__dataclass_fields__"):

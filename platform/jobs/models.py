@@ -86,7 +86,10 @@ class IdempotencyKey(models.Model):
                 condition=Q(status=None, body=None) | Q(status__isnull=False, body__isnull=False),
             ),
         ]
-        indexes = [models.Index(name="idempotency_key_age", fields=["created_at"])]
+        indexes = [
+            models.Index(name="idempotency_key_age", fields=["created_at"]),
+            models.Index(name="idempotency_key_unanswered", fields=["resource_id"], condition=Q(body=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.key}"

@@ -8,7 +8,7 @@ asks for; the rest is here.
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +40,11 @@ SPARE = timedelta(seconds=5)
 STALE = timedelta(minutes=10)
 """A claim older than this is not sent a second time: who asked for it has long gone."""
 _REPEAT_AFTER_SECONDS = 0.2
+_OTHER_AMOUNT, _OTHER_TRANSFER = "OTHER_AMOUNT", "OTHER_TRANSFER"
+_SELF_CONTRADICTORY, _UNKNOWN_STATE = "SELF_CONTRADICTORY", "UNKNOWN_STATE"
+_CONTRADICTIONS = frozenset({_OTHER_AMOUNT, _OTHER_TRANSFER, _SELF_CONTRADICTORY, _UNKNOWN_STATE})
+NOT_EXECUTED = frozenset({"PROVIDER_UNREACHABLE", "NOT_SENT"})
+"""Codes of what the provider certainly did not carry out, and did not decline either."""
 _ASK_A_SILENT_ONE_AGAIN_IN = timedelta(seconds=30)
 
 
@@ -53,6 +58,9 @@ class Ending:
     message: str = ""
     ask_again_in: timedelta | None = None
     is_for_a_person: bool = False
+
+
+_SILENCE = Ending(State.UNKNOWN, code="NO_ANSWER")
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,6 @@ def claim(
     application_id: uuid.UUID,
     processor: str,
     at: datetime,
-    number: int = 1,
     amount: int | None = None,
     currency: str = "",
     is_deferred: bool = False,
@@ -111,8 +118,8 @@ def claim(
         operation=operation,
         resource_kind=model.KIND,
         resource_id=resource_id,
-        number=number,
-        reference=f"{ids.public_id(model.PREFIX, resource_id)}-{number}",
+        number=1,
+        reference=f"{ids.public_id(model.PREFIX, resource_id)}-1",
         processor=processor,
         provider=provider.name,
         amount=amount,
@@ -135,7 +142,10 @@ def carry_out(attempt: Attempt, act: port.Act, *, account: port.Account, by: Act
     as the claim left it: it is given where the verdict cannot be written now, and the resolver will write it.
     """
     crash_point("claimed")
-    ending = _ask(attempt, lambda provider: provider.carry_out(act, reference=attempt.reference, account=account))
+    ending = _ask(attempt, lambda provider: _send_in_time(provider, attempt, act, account))
+    if ending is None:
+        logger.warning("claim_came_too_late", extra={"attempt": str(attempt.id)})
+        return claimed
     if ending.state == State.ABSENT and attempt.sends > 1 and not _capabilities(attempt).has_lookup:
         ending = Ending(State.UNKNOWN, code=ending.code)  # this try was not executed; an earlier one may have been
     crash_point("answered")
@@ -150,8 +160,21 @@ def carry_out(attempt: Attempt, act: port.Act, *, account: port.Account, by: Act
 def conclude(attempt: Attempt, ending: Ending, *, by: Actor) -> Any:
     """Let an ending enter in one transaction: the resource by its copying function, the attempt, the kept answer.
 
-    A final attempt changes nothing any more; a verdict that contradicts it is told in the log.
+    A final attempt changes nothing any more; a verdict that contradicts it is recorded. What cannot be stored, whatever
+    the provider sent, is an answer that cannot be relied on.
     """
+    try:
+        return _conclude(attempt, ending, by=by)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("verdict_cannot_be_stored", extra={"attempt": str(attempt.id)})
+        with transaction(by=by):
+            attempt.refresh_from_db(from_queryset=Attempt.objects.visible_to(by))
+        return _conclude(attempt, Ending(State.UNKNOWN, code="CANNOT_BE_STORED"), by=by)
+
+
+def _conclude(attempt: Attempt, ending: Ending, *, by: Actor) -> Any:
     operation = operation_of(attempt)
     now = clock.now()
     with outcome(by=by, at=now) as current:
@@ -192,8 +215,22 @@ def account_for(application_id: uuid.UUID, processor: str, *, by: Actor) -> port
     return port.Account(application_id, found.values_list("application_config", flat=True).first() or {})
 
 
-def _ask(attempt: Attempt, call: Callable[[port.Provider], Answer | None]) -> Ending:
-    """A provider's answer, or what its silence means. A call that was certainly not sent is repeated once."""
+class _TooLate(Exception):
+    """The lease would end before the call must have: somebody else may be asking already what became of it."""
+
+
+def _send_in_time(provider: port.Provider, attempt: Attempt, act: port.Act, account: port.Account) -> Answer:
+    """Send, if whoever looks the attempt up after its lease can rely on nothing being on its way any more."""
+    if clock.now() > attempt.leased_until - provider.capabilities.time_limit:
+        raise _TooLate
+    return provider.carry_out(act, reference=attempt.reference, account=account)
+
+
+def _ask(attempt: Attempt, call: Callable[[port.Provider], Answer | None]) -> Ending | None:
+    """A provider's answer, or what its silence means; None where it was too late to send.
+
+    A call that was certainly not sent is repeated once.
+    """
     if is_open():
         raise RuntimeError("A provider is never called within a transaction")
     for repeat in (True, False):
@@ -204,6 +241,8 @@ def _ask(attempt: Attempt, call: Callable[[port.Provider], Answer | None]) -> En
                 time.sleep(_REPEAT_AFTER_SECONDS)
                 continue
             return Ending(State.ABSENT, code="PROVIDER_UNREACHABLE", message="The provider could not be reached.")
+        except _TooLate:
+            return None
         except OutcomeUnknown as error:
             return Ending(State.UNKNOWN, code=str(error) or "NO_ANSWER")
         except Exception:  # whatever an adapter stumbles over, the act may have been carried out
@@ -217,26 +256,36 @@ def _ask(attempt: Attempt, call: Callable[[port.Provider], Answer | None]) -> En
 def _ending_of(attempt: Attempt, answer: Answer | None) -> Ending:
     if answer is None:
         return Ending(State.ABSENT, code="NOT_SENT", message="The provider did not execute it.")
-    if not _agrees(attempt, answer):
-        return Ending(State.UNKNOWN, code="OTHER_AMOUNT", message="The provider speaks of another amount or currency.")
-    if answer.verdict == Verdict.ACCEPTED and not answer.news:
-        return Ending(State.UNKNOWN, code="NO_NEWS", message="The provider accepted it, and does not say what.")
+    own = [news for news in answer.news if news.id == attempt.resource_id]
+    if doubt := _doubt(attempt, answer, own):
+        return doubt
     states = {Verdict.ACCEPTED: State.ACCEPTED, Verdict.REFUSED: State.REFUSED, Verdict.WAITING: State.WAITING}
+    state = states[answer.verdict]
+    if state == State.ACCEPTED and not all(news.is_decided for news in own):
+        state = State.WAITING  # it took the act, and has not decided on what it is about
     return Ending(
-        states[answer.verdict],
+        state,
         news=answer.news,
         code=answer.code,
         message=answer.message,
-        ask_again_in=answer.ask_again_in if answer.verdict == Verdict.WAITING else None,
+        ask_again_in=answer.ask_again_in if state == State.WAITING else None,
     )
 
 
-def _agrees(attempt: Attempt, answer: Answer) -> bool:
-    return all(
-        (news.amount, news.currency) == (attempt.amount, attempt.currency)
-        for news in answer.news
-        if isinstance(news, port.Transfer) and news.id == attempt.resource_id
-    )
+def _doubt(attempt: Attempt, answer: Answer, own: Sequence[port.News]) -> Ending | None:
+    """Why an answer cannot be relied on: it speaks of other money than was asked for, or of nothing of ours."""
+    money = [news for news in answer.news if isinstance(news, port.Transfer)]
+    if any((news.amount, news.currency) != (attempt.amount, attempt.currency) for news in money):
+        return Ending(State.UNKNOWN, code=_OTHER_AMOUNT, message="The provider speaks of another amount or currency.")
+    if any(news.id != attempt.resource_id for news in money):
+        return Ending(State.UNKNOWN, code=_OTHER_TRANSFER, message="The provider speaks of another transfer.")
+    if not all(news.is_understood for news in answer.news):
+        return Ending(State.UNKNOWN, code=_UNKNOWN_STATE, message="The provider speaks of a state that is not known.")
+    if any(news.contradicts(answer.verdict) for news in own):
+        return Ending(State.UNKNOWN, code=_SELF_CONTRADICTORY, message="The provider says two things at once.")
+    if answer.verdict == Verdict.ACCEPTED and len(own) != 1:
+        return Ending(State.UNKNOWN, code="NO_NEWS", message="The provider accepted it, and does not say what.")
+    return None
 
 
 def _enter(attempt: Attempt, ending: Ending, by: Actor, now: datetime) -> bool:
@@ -252,10 +301,14 @@ def _enter(attempt: Attempt, ending: Ending, by: Actor, now: datetime) -> bool:
         leased_until=now,
         next_check_at=check_at,
         checks=attempt.checks + (not is_final),
+        silent_since=None if ending.news else attempt.silent_since or now,
     )
     values = {name: getattr(attempt, name) for name in _OF_AN_ENDING}
     before = [state for state in State.open() if state == ending.state or ending.state in Attempt.MOVES[state]]
-    if not Attempt.objects.visible_to(by).filter(pk=attempt.pk, state__in=before).update(**values):
+    still_open = Attempt.objects.visible_to(by).filter(pk=attempt.pk, state__in=before)
+    if ending.state == State.ABSENT:
+        still_open = still_open.filter(sends=attempt.sends)  # of a later sending this one knows nothing
+    if not still_open.update(**values):
         return False
     if check_at is not None:
         _ask_later(attempt, check_at)
@@ -264,7 +317,7 @@ def _enter(attempt: Attempt, ending: Ending, by: Actor, now: datetime) -> bool:
     return True
 
 
-_OF_AN_ENDING = ("state", "code", "message", "decided_at", "leased_until", "next_check_at", "checks")
+_OF_AN_ENDING = ("state", "code", "message", "decided_at", "leased_until", "next_check_at", "checks", "silent_since")
 
 
 def _tell_contradiction(current: Act, attempt: Attempt, row: Any, ending: Ending, by: Actor) -> None:
@@ -296,11 +349,10 @@ def _look_up(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
         else:
             conclude(attempt, _UNKNOWABLE, by=by)
         return
-    ending = _ask(attempt, lambda provider: provider.look_up(attempt.reference, account=account))
+    ending = _ask(attempt, lambda provider: provider.look_up(attempt.reference, account=account)) or _SILENCE
     if ending.code == "PROVIDER_UNREACHABLE":  # of the question, not of the act
         ending = Ending(State.UNKNOWN, code="PROVIDER_UNREACHABLE")
-    if ending.state == State.UNKNOWN and ending.code != "OTHER_AMOUNT" and attempt.state == State.WAITING:
-        # The provider has said that it has it, and a question without an answer takes nothing back.
+    if _is_mere_silence(attempt, ending):
         ending = Ending(State.WAITING, code=ending.code, ask_again_in=_ASK_A_SILENT_ONE_AGAIN_IN)
     if ending.state == State.ABSENT and attempt.state != State.WAITING:
         _end_absent(attempt, ending, capabilities, account=account, by=by)
@@ -308,6 +360,16 @@ def _look_up(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
     if ending.state == State.ABSENT:
         ending = Ending(State.UNKNOWN, code="FORGOTTEN", message="The provider had it, and has it no more.")
     conclude(attempt, ending, by=by)
+
+
+def _is_mere_silence(attempt: Attempt, ending: Ending) -> bool:
+    """The provider has said that it has it; for a day, questions without an answer take nothing of that back.
+
+    The day begins with the first of them: an old attempt is asked about more rarely than once a day.
+    """
+    if attempt.state != State.WAITING or ending.state != State.UNKNOWN or ending.code in _CONTRADICTIONS:
+        return False
+    return attempt.silent_since is None or clock.now() - attempt.silent_since < BACK_OFF[-1]
 
 
 def _end_absent(

@@ -1,5 +1,6 @@
 """One door for what a provider says: the one copying function of each resource, registered by the app that owns it."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -7,8 +8,11 @@ from typing import Any, TypeVar
 from providers import port
 from providers.models import CopiedFromProvider
 from providers.registry import provider_of
+from resources.moves import Moves
 from tenancy.actors import Actor
 from tenancy.transactions import Act, outcome
+
+logger = logging.getLogger(__name__)
 
 Copy = Callable[[Act, port.Account, str, Any], Any]
 Row = TypeVar("Row", bound=CopiedFromProvider)
@@ -49,6 +53,17 @@ def stamp(row: CopiedFromProvider, provider: str, news: port.News, at: datetime)
     row.provider_version = news.version
     row.provider_document = dict(news.raw)
     row.copied_at = at
+
+
+def is_contradicted(current: Act, row: Any, moves: Moves, before: str, after: str) -> bool:
+    """Whether the provider now says what cannot follow from what it said; that is recorded, and changes nothing."""
+    if before == after or after in moves.get(before, frozenset()):
+        return False
+    logger.error("news_contradict", extra={"kind": row.KIND, "state": after})
+    current.record(
+        f"{row.KIND}.contradicted", row, application_id=row.application_id, changes={"state": [before, after]}
+    )
+    return True
 
 
 STAMP = ("provider", "provider_version", "provider_document", "copied_at")

@@ -66,6 +66,7 @@ class Attempt(models.Model):
     leased_until = models.DateTimeField(help_text="Until then its caller may still be waiting for the answer.")
     next_check_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
+    silent_since = models.DateTimeField(null=True, help_text="When a question was not answered first, after a word.")
     created_at = models.DateTimeField(default=timezone.now)
     decided_at = models.DateTimeField(null=True)
 

@@ -135,6 +135,21 @@ class News:
     raw: Mapping[str, Any]
     tags: Tags
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing more is to be waited for."""
+        return True
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether its state is one that we know."""
+        return True
+
+    def contradicts(self, verdict: "Verdict") -> bool:
+        """Whether an answer with this verdict cannot bring it."""
+        del verdict
+        return False
+
 
 @dataclass(frozen=True)
 class Instrument(News):
@@ -173,6 +188,14 @@ class Verification(News):
     trace_id: str | None
     findings: Mapping[str, Any] | None
 
+    @property
+    def is_decided(self) -> bool:
+        return self.state != "PENDING"
+
+    @property
+    def is_understood(self) -> bool:
+        return self.state in {"PENDING", "SUCCEEDED", "FAILED"}
+
 
 @dataclass(frozen=True)
 class Merchant(News):
@@ -186,6 +209,14 @@ class Merchant(News):
     mcc: str | None
     merchant_name: str | None
     processor_details: Mapping[str, Any]
+
+    @property
+    def is_decided(self) -> bool:
+        return self.onboarding_state != "PROVISIONING"
+
+    @property
+    def is_understood(self) -> bool:
+        return self.onboarding_state in {"PROVISIONING", "APPROVED", "REJECTED"}
 
 
 @dataclass(frozen=True)
@@ -208,6 +239,18 @@ class Transfer(News):
     messages: tuple[str, ...] = ()
     address_verification: str | None = None
     security_code_verification: str | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        return self.state != "PENDING"
+
+    @property
+    def is_understood(self) -> bool:
+        return self.state in {"PENDING", "SUCCEEDED", "FAILED", "CANCELED"}
+
+    def contradicts(self, verdict: "Verdict") -> bool:
+        has_failed = self.state in {"FAILED", "CANCELED"}
+        return has_failed if verdict == Verdict.ACCEPTED else verdict == Verdict.REFUSED and self.state == "SUCCEEDED"
 
 
 class Verdict(StrEnum):

@@ -12,7 +12,7 @@ _SANDBOX = frozenset({Processor.Name.DUMMY_V1, Processor.Name.VISA_V1})
 
 
 class NoProvider(DomainError):
-    message = "No processor is enabled for this application."
+    """No adapter here speaks to what is behind a processor's name."""
 
 
 def provider_of(processor: str) -> Provider:

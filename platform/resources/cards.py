@@ -20,6 +20,8 @@ _NETWORKS = (
     ("81", "81", "CHINA_UNION_PAY"),
 )
 
+BRANDS = ["VISA", "MASTERCARD", "AMERICAN_EXPRESS", "DISCOVER", "DINERS_CLUB", "JCB", "CHINA_UNION_PAY", "UNKNOWN"]
+
 
 def brand(number: str) -> str:
     """The network of a card by the first digits of its number; UNKNOWN for a number that belongs to none."""

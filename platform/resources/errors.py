@@ -10,6 +10,8 @@ class DomainError(Exception):
     status = 422
     message = "The request was understood, but cannot be carried out."
     retry_after_seconds: int | None = None
+    is_result = False
+    """On: the act was carried out, and this is how it ended. A repeat under its key is told the same."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)

@@ -5,6 +5,8 @@ no rows. The sub-select is evaluated once per statement instead of once per row.
 owner migrates and backs up, and under FORCE its data migrations would change nothing without a word.
 """
 
+from collections.abc import Sequence
+
 from django.db import migrations
 
 SETTING = "app.applications"
@@ -46,4 +48,18 @@ def append_only(table: str) -> migrations.RunSQL:
             FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only();
         """,
         f"DROP TRIGGER append_only ON {table}; DROP FUNCTION {table}_append_only();",
+    )
+
+
+def frozen(table: str, columns: Sequence[str]) -> migrations.RunSQL:
+    """Refuse to change these columns of a row once it is there, whoever asks."""
+    differs = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
+    return migrations.RunSQL(
+        f"""
+        CREATE FUNCTION {table}_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION '{table}: {", ".join(columns)} never change' USING ERRCODE = 'restrict_violation'; END $$;
+        CREATE TRIGGER frozen BEFORE UPDATE OF {", ".join(columns)} ON {table}
+            FOR EACH ROW WHEN ({differs}) EXECUTE FUNCTION {table}_frozen();
+        """,
+        f"DROP TRIGGER frozen ON {table}; DROP FUNCTION {table}_frozen();",
     )

@@ -14,6 +14,11 @@ class Secret:
     def reveal(self) -> str:
         return self._text
 
+    @property
+    def told_apart_by(self) -> str:
+        """What one request is told from another by; only ever under a keyed hash."""
+        return self._text
+
     def __repr__(self) -> str:
         return "Secret(•••)"
 
@@ -34,3 +39,13 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A Secret is never pickled")
+
+
+class Fleeting(Secret):
+    """A secret that lives in the one request that brings it, as a card's security code: no trace of it is kept."""
+
+    __slots__ = ()
+
+    @property
+    def told_apart_by(self) -> str:
+        return "given"

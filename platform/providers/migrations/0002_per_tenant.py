@@ -2,7 +2,7 @@ from django.db import migrations
 
 from providers.models import Attempt
 from resources.moves import state_machine
-from resources.row_security import tenant_policy
+from resources.row_security import frozen, tenant_policy
 
 
 class Migration(migrations.Migration):
@@ -10,5 +10,6 @@ class Migration(migrations.Migration):
 
     operations = [
         tenant_policy("attempt"),
+        frozen("attempt", ("operation", "reference", "amount", "currency")),
         state_machine("attempt", "state", Attempt.MOVES),
     ]

@@ -21,7 +21,8 @@ _DEFAULTS: dict[str, Any] = {
     "template_countries_available": [],
     "card_sale_submission_method": Processor.SubmissionMethod.REAL_TIME.value,
 }
-_DOCUMENTED_CAMEL_CASE = {"canDebitBankAccount": "can_debit_bank_account"}
+_DOCUMENTED_CAMEL_CASE = {"canDebitBankAccount": "can_debit_bank_account", "sandboxProfile": "sandbox_profile"}
+_SANDBOX_PROFILES = (None, "realistic", "finix-2026")
 
 
 class ProcessorAlreadyEnabled(DomainError):
@@ -137,6 +138,10 @@ def _method_problem(value: Any) -> str:
     return "" if value in Processor.SubmissionMethod.values else "One of real_time, batch is needed"
 
 
+def _profile_problem(value: Any) -> str:
+    return "" if value in _SANDBOX_PROFILES else "One of realistic, finix-2026 or null is needed"
+
+
 def _currencies_problem(value: Any) -> str:
     is_list = isinstance(value, list) and all(isinstance(code, str) and len(code) == 3 for code in value)
     return "" if is_list else "Must be a list of three-letter currency codes"
@@ -144,6 +149,7 @@ def _currencies_problem(value: Any) -> str:
 
 _PROBLEMS = {
     "card_sale_submission_method": _method_problem,
+    "sandbox_profile": _profile_problem,
     "can_debit_bank_account": _flag_problem,
     "allow_split_payouts": _flag_problem,
     "alert_on_unknown_merchants": _flag_problem,
