@@ -20,10 +20,6 @@ _links: dict[str, dict[str, PathOf]] = {}
 _members: dict[str, dict[str, tuple[AnyField, MemberOf]]] = {}
 
 
-_SELF_FIRST = "self".__ne__
-"""Sorts a document's own link before those that apps have added, in the order in which they did."""
-
-
 def register_link(kind: str, rel: str, path_of: PathOf) -> None:
     """Add a link to every document of a kind. `path_of` takes the row; a link whose path is None is left out."""
     _links.setdefault(kind, {})[rel] = path_of
@@ -37,8 +33,13 @@ def register_member(kind: str, name: str, field: AnyField, value_of: MemberOf) -
 def links_of(resource: Resource, base: str) -> dict[str, dict[str, str]]:
     """The `_links` of a document; `base` is scheme and host, without a slash at the end."""
     registered = _links.get(resource.KIND, {})
-    paths = {rel: registered[rel](resource) for rel in sorted(registered, key=_SELF_FIRST)}
+    paths = {rel: registered[rel](resource) for rel in sorted(registered, key=_is_not_self)}
     return {rel: {"href": base + path} for rel, path in paths.items() if path is not None}
+
+
+def _is_not_self(rel: str) -> bool:
+    """Sorts a document's own link before those that apps have added, in the order in which they did."""
+    return rel != "self"
 
 
 def base_url(request: Any) -> str:

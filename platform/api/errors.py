@@ -191,13 +191,18 @@ def _log(error: Exception, errors: Errors, request: Any) -> None:
     logger.error(
         "request_failed",
         exc_info=error,
-        extra={"logref": errors[0]["logref"], "method": request.method, "path": request.path},
+        extra={"logref": errors[0]["logref"], "method": request.method, "path": _route(request)},
     )
+
+
+def _route(request: Any) -> str:
+    """The path without what callers put into it, which may be anything."""
+    return request.resolver_match.route if request.resolver_match else "?"
 
 
 def _record_denial(error: MissingPermission, request: Any) -> None:
     record_denial(
-        f"{request.method} {request.resolver_match.route if request.resolver_match else request.path}"[:60],
+        f"{request.method} {_route(request)}"[:60],
         reason=f"{error.permission.value} is missing",
         at=timezone.now(),
         origin=origin_of(request),

@@ -142,7 +142,7 @@ class TagFilters(django_filters.FilterSet):
         if key:
             return queryset.filter(tags__has_key=key)
         if value:
-            return queryset.alias(tag_values=_TagValues("tags")).filter(tag_values__contains=[value])
+            queryset = queryset.alias(tag_values=_TagValues("tags")).filter(tag_values__contains=[value])
         return queryset
 
 

@@ -1,10 +1,12 @@
 """Idempotency keys on the wire: where a key is told, what a repeat is answered, and how an answer is kept."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +20,8 @@ from resources.errors import DomainError
 from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.transactions import transaction
+
+logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 MEMBER = "idempotency_id"
@@ -94,13 +98,29 @@ def answer_from(answer: Answer, request: Request, *, is_replay: bool = False) ->
     return response
 
 
-def keep_late(response: Response, by: Actor, answer_of: Callable[[Response], Answer]) -> None:
+def keep_late(response: Response, by: Actor, answer_of: Callable[[Response], Answer], *, is_result: bool) -> None:
     """Keep the answer of an act of ours alone, right after its commit; were we killed now, a repeat shows the row."""
     claim = idempotency.current()
-    if claim is None or not claim.is_taken or claim.kept is not None or response.status_code >= 400:
+    if claim is None or not claim.is_taken or claim.kept is not None or not is_result:
         return
+    try:
+        with transaction(by=by):
+            idempotency.keep(claim, answer_of(response))
+    except (OperationalError, InterfaceError):  # the act stands, so its answer goes out
+        logger.exception("answer_not_kept")
+
+
+def used_before(by: Actor | None) -> KeyTaken | None:
+    """Whether what is refused now was done before under its key: then that is what a repeat is told.
+
+    It is asked where an act was refused before it took its key, as for a merchant that can no longer be chosen.
+    """
+    claim = idempotency.current()
+    if by is None or claim is None or claim.is_taken:
+        return None
     with transaction(by=by):
-        idempotency.keep(claim, answer_of(response))
+        row = idempotency.find_same(claim)
+    return None if row is None else KeyTaken(row.application_id, claim)
 
 
 def first_answer(
@@ -131,7 +151,7 @@ def first_answer(
         if found is not None:
             return found if found.status < 400 else _told_alike(row, found, by)
         if row.body is not None and row.status is not None:
-            return Answer(row.status, bytes(row.body), is_final=False)
+            return Answer(row.status, bytes(row.body))
         if time.monotonic() >= end:
             raise IdempotencyInProgress(name_of(row))
         time.sleep(pause)

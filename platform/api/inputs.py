@@ -3,6 +3,7 @@
 import re
 import uuid
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -106,4 +107,23 @@ class FreeObject(serializers.DictField):
 
 
 class InputSerializer(serializers.Serializer[Any]):
-    """The base of request bodies. Unknown members are ignored; `validated_data` holds only what was sent."""
+    """The base of request bodies. Unknown members are ignored; `validated_data` holds only what was sent.
+
+    What is wrong across members is told beside what is wrong with one, so that a caller sees all of it at once.
+    """
+
+    def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
+        """What is wrong across members, by the member it is told of."""
+        del data
+        return {}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        across = self.errors_across(data) if isinstance(data, Mapping) else {}
+        try:
+            values: dict[str, Any] = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            own: Any = error.detail
+            raise serializers.ValidationError({**across, **own}) from error
+        if across:
+            raise serializers.ValidationError(across)
+        return values

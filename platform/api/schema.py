@@ -58,8 +58,12 @@ _ERROR = {
     },
 }
 
-_OF_WRITES = {
+_OF_ACTS_AT_A_PROVIDER = {
     "402": "Declined, or certainly not executed by the provider; `failure_code` tells why.",
+}
+_ASK_A_PROVIDER = frozenset({"/transfers", "/payment_instruments"})
+
+_OF_WRITES = {
     "409": "The first request under this idempotency key is still being carried out.",
 }
 
@@ -168,11 +172,18 @@ def declare_common_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Every operation may answer with the one error body."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    for operations in result["paths"].values():
+    for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            for status, text in (_COMMON | (_OF_WRITES if method.upper() in idempotency.METHODS else {})).items():
+            for status, text in _answers(path, method.upper()).items():
                 operation["responses"].setdefault(status, {"description": text, "content": content})
     return result
+
+
+def _answers(path: str, method: str) -> dict[str, str]:
+    """What any operation may answer, and what one of this method at this path may answer besides."""
+    of_its_method = _OF_WRITES if method in idempotency.METHODS else {}
+    of_its_act = _OF_ACTS_AT_A_PROVIDER if method == "POST" and path in _ASK_A_PROVIDER else {}
+    return _COMMON | of_its_method | of_its_act
 
 
 def _explain(found: Any) -> str:

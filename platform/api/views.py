@@ -1,11 +1,13 @@
 """Base views: scope, permission, paging and documents. A concrete view states what differs."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
+from django.utils.functional import cached_property
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +22,7 @@ from jobs import idempotency
 from jobs.idempotency import Answer, KeyTaken
 from jobs.models import IdempotencyKey
 from resources import ids
+from resources.errors import DomainError
 from resources.lookup import find
 from resources.models import Resource
 from tenancy.actors import Actor
@@ -35,11 +38,19 @@ class ApiView(APIView):
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
     bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {}
+    is_result = True
+    """Whether the answer tells how an act ended, and not that it was refused."""
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     @property
     def actor(self) -> Actor:
         actor: Actor = self.request.actor  # type: ignore[attr-defined]  # authentication sets it
+        return actor
+
+    @property
+    def actor_or_none(self) -> Actor | None:
+        """Who asks; None before that is known."""
+        actor: Actor | None = getattr(self.request, "actor", None)
         return actor
 
     def read_body(self, body_class: type[Body], context: Mapping[str, Any] | None = None, **options: Any) -> Body:
@@ -62,15 +73,18 @@ class ApiView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(response, Response) and hasattr(request, "actor"):
-            keys.keep_late(response, request.actor, self.kept)
+            keys.keep_late(response, request.actor, self.kept, is_result=self.is_result)
         return super().finalize_response(request, response, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, DomainError) and exc.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            exc = keys.used_before(self.actor_or_none) or exc
         while isinstance(exc, KeyTaken):  # again, where the first one is undone and a third one takes the key
             try:
                 return self._replay(exc)
             except Exception as error:  # whatever it is, it becomes an answer like any other
                 exc = error
+        self.is_result = isinstance(exc, DomainError) and exc.is_result
         return super().handle_exception(exc)
 
     def answer_of(self, row: Any) -> Answer:
@@ -172,9 +186,14 @@ class ResourceViewSet(viewsets.ViewSetMixin, ApiView):
 
     def document_of(self, row: Any) -> dict[str, Any]:
         """The document of a prepared row."""
-        document: dict[str, Any] = self.document_class(context=self.document_context()).to_representation(row)
+        document: dict[str, Any] = self._documents.to_representation(row)
         return document
 
+    @cached_property
+    def _documents(self) -> DocumentSerializer:
+        """One for all rows of a page: copying its fields would cost more than filling them."""
+        return self.document_class(context=self.document_context())
+
     def document_context(self) -> dict[str, Any]:
-        """What documents are made with besides their rows."""
+        """What documents are made with besides their rows; the same for all of a request."""
         return {"request": self.request}

@@ -7,7 +7,9 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
 from hypothesis import HealthCheck, given
@@ -23,6 +25,7 @@ from onboarding.services import update_merchant
 from payments.models import Transfer
 from providers import attempts
 from providers.models import Attempt
+from providers.port import Answer, OutcomeUnknown, Verdict
 from providers.sandbox import faults
 from providers.sandbox.models import Call
 from tenancy.actors import system
@@ -31,10 +34,11 @@ from tenancy.tasks import purge_idempotency_keys
 from tenancy.transactions import transaction
 from tests.api.conftest import errors_of
 from tests.conftest import ApiClient
+from tests.databases import database_url
 from tests.factories.onboarding import BUYER, make_identity, make_merchant_identity, make_merchant_login
 from tests.factories.payments import BANK_ACCOUNT, CARD, PLAIN_CARD, make_card, make_merchant, make_processor
 from tests.factories.tenancy import OWNER, make_application, make_platform_login
-from tests.providers.scripted import expire
+from tests.providers.scripted import Scripted, expire, stand_behind_processors
 
 MISMATCH, IN_PROGRESS = "IDEMPOTENCY_MISMATCH", "IDEMPOTENCY_IN_PROGRESS"
 _numbers = count(1)
@@ -282,15 +286,161 @@ def test_missing_permission_leaves_the_key_free(shop: Shop) -> None:
     assert shop.sell("K").status_code == 201
 
 
-def test_refused_instrument_leaves_the_key_free(shop: Shop) -> None:
-    shop.arrange("REFUSED", "tokenise_card")
+# --- refusals that are results ----------------------------------------------------------------------------------------
+
+INSTRUMENTS = {"tokenise_card": CARD, "tokenise_bank_account": BANK_ACCOUNT}
+
+
+@pytest.mark.parametrize("operation", INSTRUMENTS)
+def test_refused_instrument_is_told_again_word_for_word(shop: Shop, operation: str) -> None:
+    body = INSTRUMENTS[operation] | {"identity": shop.buyer.public_id}
+    shop.arrange("REFUSED", operation)
+    first = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
+    assert (first.status_code, refusal(first)) == (402, (402, "UPSTREAM_PROCESSOR_ERROR"))
+    faults.clear(shop.application.pk)
+    before = done()
+
+    for _ in range(2):
+        assert_replayed(shop.client.post("/payment_instruments", body, Idempotency_Key="K"), first)
+
+    changed = body | {"name": "Another"}
+    assert refusal(shop.client.post("/payment_instruments", changed, Idempotency_Key="K")) == (422, MISMATCH)
+    assert done() == before
+
+
+@pytest.mark.parametrize("operation", INSTRUMENTS)
+@pytest.mark.usefixtures("_impatient")
+def test_refused_instrument_is_told_again_though_its_answer_was_not_kept(shop: Shop, operation: str) -> None:
+    body = INSTRUMENTS[operation] | {"identity": shop.buyer.public_id}
+    shop.arrange("REFUSED", operation)
+    first = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
+    faults.clear(shop.application.pk)
+    _forget_the_answer("K")
+    before = done()
+
+    again = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
+
+    assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (402, "true")
+    assert _without_numbers(again) == _without_numbers(first)
+    assert shop.client.post("/payment_instruments", body, Idempotency_Key="K").content == again.content
+    assert done() == before
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_refusal_of_an_instrument_that_the_resolver_heard_of_is_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = CARD | {"identity": shop.buyer.public_id}
+    provider = Scripted(answers=[OutcomeUnknown("TIMEOUT")], knows=[Answer(Verdict.REFUSED, code="X", message="No.")])
+    stand_behind_processors(provider, monkeypatch)
+    assert shop.client.post("/payment_instruments", body, Idempotency_Key="K").status_code == 503
+    shop.resolve()
+
+    then = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
+
+    (error,) = errors_of(then)
+    assert (then.status_code, error["failure_code"], error["failure_message"]) == (402, "X", "No.")
+    assert then.headers["Idempotent-Replayed"] == "true"
+    assert shop.client.post("/payment_instruments", body, Idempotency_Key="K").content == then.content
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize("operation", INSTRUMENTS)
+def test_instrument_that_was_certainly_not_sent_leaves_the_key_free(shop: Shop, operation: str) -> None:
+    body = INSTRUMENTS[operation] | {"identity": shop.buyer.public_id}
+    shop.arrange("UNREACHABLE", operation)
     assert shop.client.post("/payment_instruments", body, Idempotency_Key="K").status_code == 402
     faults.clear(shop.application.pk)
 
     again = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
 
     assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
+
+
+def _without_numbers(answer: HttpResponse) -> list[dict[str, Any]]:
+    """Each error has a number of its own in the log."""
+    return [{name: value for name, value in error.items() if name != "logref"} for error in errors_of(answer)]
+
+
+# --- what a repeat can no longer choose -------------------------------------------------------------------------------
+
+
+def _sold_by_identity(shop: Shop) -> tuple[str, dict[str, Any]]:
+    sale = shop.sale(merchant_identity=shop.identity.public_id)
+    del sale["merchant"]
+    return "/transfers", sale
+
+
+def _verified_by_identity(shop: Shop) -> tuple[str, dict[str, Any]]:
+    return "/verifications", {"identity": shop.identity.public_id}
+
+
+def _switch_off(shop: Shop) -> None:
+    _switch(shop.merchant, is_on=False)
+
+
+def _add_merchant(shop: Shop) -> None:
+    make_merchant(shop.identity)
+
+
+CHOSEN = [
+    pytest.param(_sold_by_identity, _switch_off, id="sale, switched off"),
+    pytest.param(_sold_by_identity, _add_merchant, id="sale, second merchant"),
+    pytest.param(_verified_by_identity, _add_merchant, id="verification, second merchant"),
+]
+Asked = Callable[[Shop], tuple[str, dict[str, Any]]]
+
+
+@pytest.mark.parametrize("is_platform", [False, True], ids=["partner", "platform"])
+@pytest.mark.parametrize(("asked", "happens"), CHOSEN)
+def test_repeat_whose_merchant_can_no_longer_be_chosen_is_replayed(
+    shop: Shop, asked: Asked, happens: Callable[[Shop], None], is_platform: bool
+) -> None:
+    client = _admin() if is_platform else shop.client
+    path, body = asked(shop)
+    first = client.post(path, body, Idempotency_Key="K")
+    assert first.status_code == 201
+    happens(shop)
+    before = done()
+
+    assert_replayed(client.post(path, body, Idempotency_Key="K"), first)
+
+    for key, other in {"K": body | _OTHER, "L": body}.items():
+        refused = client.post(path, other, Idempotency_Key=key)
+        assert refusal(refused) == (422, "INVALID_FIELD")
+        assert "Idempotent-Replayed" not in refused.headers
+        assert first.json()["id"] not in refused.content.decode()
+    assert done() == before
+
+
+@pytest.mark.parametrize(("asked", "happens"), CHOSEN)
+def test_literal_mode_names_what_was_done_by_a_choice(
+    shop: Shop, asked: Asked, happens: Callable[[Shop], None]
+) -> None:
+    path, body = asked(shop)
+    first = shop.client.post(path, body, Idempotency_Key="K")
+    _admin().put(f"/applications/{shop.application.public_id}", {"idempotency_mode": "EXCEPTION"})
+    happens(shop)
+
+    again = shop.client.post(path, body, Idempotency_Key="K")
+
+    assert refusal(again) == (422, MISMATCH)
+    assert first.json()["id"] in again.content.decode()
+
+
+@pytest.mark.parametrize(("asked", "happens"), CHOSEN)
+def test_foreign_key_is_not_found_by_a_choice_either(shop: Shop, asked: Asked, happens: Callable[[Shop], None]) -> None:
+    neighbour = open_shop("Neighbour")
+    path, body = asked(shop)
+    first = shop.client.post(path, body, Idempotency_Key="K")
+    happens(shop)
+
+    known = neighbour.client.post(path, body, Idempotency_Key="K")
+    unknown = neighbour.client.post(path, body, Idempotency_Key="L")
+
+    assert (known.status_code, "Idempotent-Replayed" in known.headers) == (422, False)
+    assert _without_numbers(known) == _without_numbers(unknown)
+    assert first.json()["id"] not in known.content.decode()
 
 
 # --- outcomes that are not known --------------------------------------------------------------------------------------
@@ -364,6 +514,33 @@ def test_instrument_that_was_not_kept_frees_its_key(shop: Shop) -> None:
 
     then = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
     assert (then.status_code, "Idempotent-Replayed" in then.headers) == (201, False)
+
+
+# --- answers that could not be kept -----------------------------------------------------------------------------------
+
+CUT_WHEN_AN_ANSWER_IS_KEPT = """
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+CREATE TRIGGER cut BEFORE UPDATE ON idempotency_key FOR EACH ROW WHEN (NEW.body IS NOT NULL) EXECUTE FUNCTION cut();
+"""
+
+
+@pytest.mark.usefixtures("own_database", "_impatient")
+def test_act_stands_though_the_database_was_away_when_its_answer_was_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is cut between the commit of the act and the keeping of its answer."""
+    shop = open_shop()
+    owner = psycopg.connect(database_url("DATABASE_OWNER_URL", connection.settings_dict["NAME"]), autocommit=True)
+    owner.execute(CUT_WHEN_AN_ANSWER_IS_KEPT)
+    body = {"entity": BUYER}
+
+    first = shop.client.post("/identities", body, Idempotency_Key="K")
+    owner.execute("DROP TRIGGER cut ON idempotency_key")
+    owner.close()
+
+    assert (first.status_code, "answer_not_kept" in caplog.text, kept("K").status) == (201, True, None)
+    before = done()
+    assert_replayed(shop.client.post("/identities", body, Idempotency_Key="K"), first)
+    assert done() == before
 
 
 # --- every other write ------------------------------------------------------------------------------------------------
@@ -484,8 +661,18 @@ def test_other_number_is_another_request(shop: Shop) -> None:
     body = CARD | {"identity": shop.buyer.public_id}
     shop.client.post("/payment_instruments", body, Idempotency_Key="K")
 
-    changed = body | {"security_code": "113"}
+    changed = body | {"number": "4111111111111111"}
     assert refusal(shop.client.post("/payment_instruments", changed, Idempotency_Key="K")) == (422, MISMATCH)
+
+
+def test_security_code_leaves_no_trace_in_what_is_compared(shop: Shop) -> None:
+    """A keyed hash of everything else and of one of a thousand codes would be one of a thousand tries."""
+    body = CARD | {"identity": shop.buyer.public_id}
+    first = shop.client.post("/payment_instruments", body, Idempotency_Key="K")
+
+    again = shop.client.post("/payment_instruments", body | {"security_code": "113"}, Idempotency_Key="K")
+
+    assert (again.status_code, again.content) == (201, first.content)
 
 
 def test_other_id_in_the_path_is_another_request(shop: Shop) -> None:
