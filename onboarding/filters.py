@@ -4,12 +4,15 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import django_filters
+from django import forms
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from api.filters import ListFilter, PublicIdFilter, TagFilters, TextFilter, ValueFilter
-from onboarding.models import Identity
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
 from resources import ids
+from resources.cards import BRANDS
 from tenancy.models import (
     ApiUser,
     Application,
@@ -20,6 +23,7 @@ from tenancy.models import (
 )
 
 _APPLICATION_ID = {"label": "Application id", "help_text": "Begins with AP."}
+_IDENTITY_ID = {"label": "Identity id", "help_text": "Begins with ID."}
 
 
 class _FoldedFilter(TextFilter):
@@ -27,6 +31,34 @@ class _FoldedFilter(TextFilter):
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         return qs.filter(**{self.field_name: Lower(Value(value))}) if value else qs
+
+
+class _FlagFilter(ValueFilter):
+    """true or false, in any case."""
+
+    class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.choices = self.widget.choices = [("", "All"), ("true", "Yes"), ("false", "No")]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(values=["true", "false"], **options)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{self.field_name: value == "true"}) if value else qs
+
+
+class _NumberFilter(django_filters.Filter):
+    """A whole number within its bounds."""
+
+    field_class = forms.IntegerField
+
+
+class _ProcessorFilter(TextFilter):
+    """The name of a processor, in any case."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{self.field_name: value.upper()}) if value else qs
 
 
 class IdentityFilter(ListFilter[Identity], TagFilters):
@@ -63,6 +95,110 @@ class IdentitySearch(IdentityFilter):
             pass
         names = ("doing_business_as", "business_name", "first_name", "last_name", "email")
         return queryset.filter(reduce(or_, (Q(**{f"{name}__istartswith": text}) for name in names)))
+
+
+class _InstrumentIdFilter(PublicIdFilter):
+    """The instrument's own id; an application's, as one documented form has it, finds the instruments of it."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value.startswith(Application.PREFIX):
+            return PublicIdFilter(related=Application, field_name="application_id").filter(qs, value)
+        return super().filter(qs, value)
+
+
+class _InstrumentFilter(ListFilter[PaymentInstrument], TagFilters):
+    """Everything to the letter: a part of a name or number finds nothing. Last digits are those of one type."""
+
+    id = _InstrumentIdFilter(
+        related=PaymentInstrument, field_name="pk", label="Instrument id", help_text="Begins with PI."
+    )
+    type = ValueFilter(values=PaymentInstrument.Type.values, label="Type")
+    name = TextFilter(label="Name of the holder")
+    last_four = TextFilter(method="by_last_four_of_card", label="Last four of the card")
+    account_last4 = TextFilter(method="by_last_four_of_account", label="Last four of the account")
+    account_routing_number = TextFilter(field_name="bank_code", label="Routing number")
+    bin = TextFilter(label="First six of the card")
+    brand = ValueFilter(values=BRANDS, label="Brand")
+    expiration_month = _NumberFilter(min_value=1, max_value=12, label="Expiration month")
+    expiration_year = _NumberFilter(min_value=1000, max_value=9999, label="Expiration year")
+    fingerprint = TextFilter(label="Fingerprint")
+    enabled = _FlagFilter(label="Enabled")
+    owner_identity_id = PublicIdFilter(related=Identity, field_name="identity_id", **_IDENTITY_ID)
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+
+    def by_last_four_of_card(
+        self, queryset: QuerySet[PaymentInstrument], _name: str, value: str
+    ) -> QuerySet[PaymentInstrument]:
+        return queryset.filter(last_four=value, type=PaymentInstrument.Type.PAYMENT_CARD)
+
+    def by_last_four_of_account(
+        self, queryset: QuerySet[PaymentInstrument], _name: str, value: str
+    ) -> QuerySet[PaymentInstrument]:
+        return queryset.filter(last_four=value, type=PaymentInstrument.Type.BANK_ACCOUNT)
+
+
+class InstrumentFilter(_InstrumentFilter):
+    """The documented filters, and other names that clients have for some of them."""
+
+    last4 = TextFilter(method="by_last_four_of_card", label="Last four of the card")
+    identity_id = PublicIdFilter(related=Identity, field_name="identity_id", **_IDENTITY_ID)
+    application = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+
+
+class InstrumentSearch(_InstrumentFilter):
+    """The portal's filter: the documented ones, and `q` for the beginning of a name, the last four digits or an id."""
+
+    q = TextFilter(method="by_anything", label="Name, last four or id")
+
+    def by_anything(self, queryset: QuerySet[PaymentInstrument], _name: str, value: str) -> QuerySet[PaymentInstrument]:
+        text = value.strip()
+        try:
+            return queryset.filter(pk=PaymentInstrument.parse_id(text))
+        except ids.MalformedId:
+            return queryset.filter(Q(last_four=text) | Q(name__istartswith=text))
+
+
+class MerchantFilter(ListFilter[Merchant]):
+    """Names and numbers to the letter."""
+
+    id = PublicIdFilter(related=Merchant, field_name="pk", label="Merchant id", help_text="Begins with MU.")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+    identity_id = PublicIdFilter(related=Identity, field_name="identity_id", **_IDENTITY_ID)
+    onboarding_state = ValueFilter(values=Merchant.OnboardingState.values, label="Onboarding")
+    processor = _ProcessorFilter(label="Processor")
+    processor_id = PublicIdFilter(
+        related=Processor, field_name="enabled_processor_id", label="Processor id", help_text="Begins with PR."
+    )
+    mid = TextFilter(label="Number at the processor (MID)")
+    merchant_name = TextFilter(label="Name")
+    mcc = TextFilter(label="Merchant category code")
+    processing_enabled = _FlagFilter(label="Processing")
+    settlement_enabled = _FlagFilter(label="Settlement")
+
+
+class MerchantSearch(MerchantFilter):
+    """The portal's filter, and `q` for a name's beginning, a MID or an id."""
+
+    q = TextFilter(method="by_anything", label="Name, MID or id")
+
+    def by_anything(self, queryset: QuerySet[Merchant], _name: str, value: str) -> QuerySet[Merchant]:
+        text = value.strip()
+        try:
+            return queryset.filter(pk=Merchant.parse_id(text))
+        except ids.MalformedId:
+            return queryset.filter(Q(mid=text) | Q(merchant_name__istartswith=text))
+
+
+class VerificationFilter(ListFilter[Verification]):
+    id = PublicIdFilter(related=Verification, field_name="pk", label="Verification id", help_text="Begins with VI.")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+    merchant_id = PublicIdFilter(
+        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
+    )
+    identity_id = PublicIdFilter(related=Identity, field_name="merchant_identity_id", **_IDENTITY_ID)
+    state = ValueFilter(values=Verification.State.values, label="State")
+    processor = _ProcessorFilter(label="Processor")
+    trace_id = TextFilter(label="Trace id")
 
 
 class ApplicationFilter(ListFilter[Application]):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onboarding.models import Identity
+from resources.errors import FieldError
 
 TAX_PAYMENTS_MCC = "9311"
 UNDERWRITING = (
@@ -59,3 +60,15 @@ def missing_members(told: Mapping[str, Any], present: Identity | None = None) ->
             if lacking:
                 errors[name] = lacking
     return errors
+
+
+def lacking_for_underwriting(identity: Identity) -> list[FieldError]:
+    """What a processor asks of a merchant and this identity does not tell yet."""
+    lacking = [
+        name
+        for name in UNDERWRITING
+        if not (getattr(identity, f"{name}_provided") if name in SEALED else getattr(identity, name) is not None)
+    ]
+    if identity.mcc == TAX_PAYMENTS_MCC and not identity.tax_authority:
+        lacking.append("tax_authority")
+    return [FieldError(f"entity.{name}", "The processor needs this member of the identity") for name in lacking]

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -5,6 +6,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.inputs import InputSerializer
 from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import ApplicationFilter, ProcessorFilter
@@ -35,7 +37,7 @@ class ApplicationViewSet(ResourceViewSet):
         "POST": Permission.MANAGE_APPLICATIONS,
         "PUT": Permission.MANAGE_APPLICATIONS,
     }
-    bodies: ClassVar = {"POST": ApplicationInput, "PUT": ApplicationUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": ApplicationInput, "PUT": ApplicationUpdate}
 
     def visible(self) -> QuerySet[Application]:
         return super().visible().filter(is_platform=False)
@@ -74,7 +76,7 @@ class ProcessorViewSet(ResourceViewSet):
         "POST": Permission.MANAGE_PROCESSORS,
         "PUT": Permission.MANAGE_PROCESSORS,
     }
-    bodies: ClassVar = {"POST": ProcessorInput, "PUT": ProcessorUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": ProcessorInput, "PUT": ProcessorUpdate}
 
     def visible(self) -> QuerySet[Processor]:
         return super().visible().filter(application_id=self._application().pk)

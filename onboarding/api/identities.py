@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -6,6 +6,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.inputs import InputSerializer
 from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import IdentityFilter
@@ -30,7 +31,7 @@ class IdentityViewSet(ResourceViewSet):
         "POST": Permission.MANAGE_IDENTITIES,
         "PUT": Permission.MANAGE_IDENTITIES,
     }
-    bodies: ClassVar = {"POST": IdentityInput, "PUT": IdentityUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": IdentityInput, "PUT": IdentityUpdate}
 
     def create(self, request: Request) -> Response:
         """Create a merchant's or buyer's identity."""

@@ -1,8 +1,10 @@
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.inputs import InputSerializer
 from api.views import ResourceViewSet
 from onboarding.filters import ApplicationProfileFilter, MerchantProfileFilter, RiskProfileFilter
 from onboarding.serializers.applications import (
@@ -23,7 +25,7 @@ _PERMISSIONS = {"GET": Permission.VIEW_PROFILES, "PUT": Permission.MANAGE_PROFIL
 
 class _ProfileViewSet(ResourceViewSet):
     permissions: ClassVar = _PERMISSIONS
-    bodies: ClassVar = {"PUT": ProfileUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"PUT": ProfileUpdate}
 
     def update(self, request: Request, pk: str) -> Response:
         """Point the profile to another risk profile of the same application."""
@@ -85,7 +87,7 @@ class RiskProfileViewSet(ResourceViewSet):
     filter_class = RiskProfileFilter
     embedded_key = "risk_profiles"
     permissions: ClassVar = _PERMISSIONS
-    bodies: ClassVar = {"PUT": RiskProfileUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"PUT": RiskProfileUpdate}
 
     def update(self, request: Request, pk: str) -> Response:
         """Say which failed card checks are let through."""

@@ -6,6 +6,12 @@ from django.urls import path
 
 from onboarding.api.applications import ApplicationViewSet, ProcessorViewSet
 from onboarding.api.identities import ApplicationIdentityViewSet, IdentityViewSet
+from onboarding.api.instruments import (
+    ApplicationInstrumentViewSet,
+    IdentityInstrumentViewSet,
+    PaymentInstrumentViewSet,
+)
+from onboarding.api.merchants import ApplicationMerchantViewSet, IdentityMerchantViewSet, MerchantViewSet
 from onboarding.api.profiles import (
     ApplicationProfileViewSet,
     MerchantProfileViewSet,
@@ -13,6 +19,11 @@ from onboarding.api.profiles import (
     RiskProfileViewSet,
 )
 from onboarding.api.users import ApplicationUserViewSet, IdentityUserViewSet, UserViewSet
+from onboarding.api.verifications import (
+    IdentityVerificationViewSet,
+    MerchantVerificationViewSet,
+    VerificationViewSet,
+)
 
 Actions = dict[str, Any]
 
@@ -30,9 +41,21 @@ urlpatterns = [
     path("applications/<str:application>/users", ApplicationUserViewSet.as_view(LIST | CREATE)),
     path("applications/<str:application>/identities", ApplicationIdentityViewSet.as_view(LIST)),
     path("applications/<str:application>/application_profile", OneApplicationProfileViewSet.as_view(ONE)),
+    path("applications/<str:application>/merchants", ApplicationMerchantViewSet.as_view(LIST)),
+    path("applications/<str:application>/payment_instruments", ApplicationInstrumentViewSet.as_view(LIST)),
     path("identities", IdentityViewSet.as_view(LIST | CREATE)),
     path("identities/<str:pk>", IdentityViewSet.as_view(ONE | UPDATE)),
     path("identities/<str:identity>/users", IdentityUserViewSet.as_view(CREATE)),
+    path("identities/<str:identity>/merchants", IdentityMerchantViewSet.as_view(LIST | CREATE)),
+    path("identities/<str:identity>/payment_instruments", IdentityInstrumentViewSet.as_view(LIST)),
+    path("identities/<str:identity>/verifications", IdentityVerificationViewSet.as_view(LIST | CREATE)),
+    path("payment_instruments", PaymentInstrumentViewSet.as_view(LIST | CREATE)),
+    path("payment_instruments/<str:pk>", PaymentInstrumentViewSet.as_view(ONE)),
+    path("merchants", MerchantViewSet.as_view(LIST)),
+    path("merchants/<str:pk>", MerchantViewSet.as_view(ONE | UPDATE)),
+    path("merchants/<str:merchant>/verifications", MerchantVerificationViewSet.as_view(LIST | CREATE)),
+    path("verifications", VerificationViewSet.as_view(LIST | CREATE)),
+    path("verifications/<str:pk>", VerificationViewSet.as_view(ONE)),
     path("users", UserViewSet.as_view(LIST | CREATE)),
     path("users/<str:pk>", UserViewSet.as_view(ONE | UPDATE)),
     path("application_profiles", ApplicationProfileViewSet.as_view(LIST)),

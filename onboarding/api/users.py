@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -5,7 +6,10 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.idempotency import rendered
+from api.inputs import InputSerializer
 from api.views import ResourceViewSet
+from jobs.idempotency import Answer
 from onboarding import services
 from onboarding.filters import ApiUserFilter
 from onboarding.models import Identity
@@ -30,7 +34,7 @@ class UserViewSet(ResourceViewSet):
         "POST": Permission.CREATE_OWNER_USERS,
         "PUT": Permission.MANAGE_API_USERS,
     }
-    bodies: ClassVar = {"POST": UserInput, "PUT": UserUpdate}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": UserInput, "PUT": UserUpdate}
 
     def create(self, request: Request, **_: Any) -> Response:
         """Create a user without an application: the owner-to-be of one, or a user of the platform."""
@@ -49,6 +53,9 @@ class UserViewSet(ResourceViewSet):
         user = tenancy.update_api_user(user=user, values=body.validated_data, by=self.actor, at=self.now())
         return Response(self.document_of(user))
 
+    def kept(self, response: Response) -> Answer:
+        return Answer(response.status_code, rendered({**response.data, "password": None}))
+
     def _created(self, user: ApiUser, secret: Any) -> Response:
         serializer = self.document_class(context={"request": self.request, "secret": secret})
         return Response(serializer.to_representation(user), status=status.HTTP_201_CREATED)
@@ -59,7 +66,7 @@ class ApplicationUserViewSet(UserViewSet):
 
     tag = "applications"
     permissions: ClassVar = {"GET": Permission.VIEW_API_USERS, "POST": Permission.CREATE_API_USERS}
-    bodies: ClassVar = {"POST": TenantUserInput}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": TenantUserInput}
 
     def visible(self) -> QuerySet[ApiUser]:
         return super().visible().filter(application_id=self._application().pk)
@@ -90,7 +97,7 @@ class IdentityUserViewSet(UserViewSet):
 
     tag = "identities"
     permissions: ClassVar = {"POST": Permission.CREATE_API_USERS}
-    bodies: ClassVar = {"POST": TenantUserInput}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": TenantUserInput}
 
     def create(self, request: Request, **_: Any) -> Response:
         """Create a user with ROLE_MERCHANT, which sees this identity and what belongs to it."""

@@ -45,7 +45,13 @@ class ApplicationSettingsForm(forms.Form):
         choices=Application.FundingIdentifier.choices,
         help_text="What names a payout at the bank.",
     )
-    card_cvv_required = forms.BooleanField(label="Cards need their security code", required=False)
+    idempotency_mode = forms.ChoiceField(
+        label="A repeated idempotency key",
+        choices=[("REPLAY", "Gets the first answer again"), ("EXCEPTION", "Is refused")],
+    )
+    card_cvv_required = forms.BooleanField(
+        label="Cards need their security code", required=False, help_text="Kept for the processor; not asked for here."
+    )
     card_expiration_date_required = forms.BooleanField(label="Cards need their expiry", required=False)
 
     SWITCHES = ("enabled", "processing_enabled", "settlement_enabled")

@@ -126,7 +126,7 @@ class ApplicationIdentities(IdentityList):
 
     def visible(self) -> QuerySet[Identity]:
         self.tenant = tenancy.find_application(self.kwargs["pk"], by=self.actor)
-        return Identity.objects.visible_to(self.actor).filter(application=self.tenant)
+        return Identity.objects.visible_to(self.actor).filter(application=self.tenant).select_related("application")
 
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {

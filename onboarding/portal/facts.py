@@ -1,15 +1,28 @@
 """What pages tell of a resource, as pairs of label and value for `_facts.html`."""
 
+import json
 from typing import Any
 
-from onboarding.models import Identity
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
 from portal.design.states import badge, words
 from portal.design.values import day, moment, money
+from providers.models import CopiedFromProvider
 from tenancy.models import Application, RiskProfile
 
 Facts = list[tuple[str, Any]]
 
 _CURRENCY = "USD"  # amounts of the underwriting form carry no currency of their own
+_SETTLED_UPON = "RECONCILIATION"  # where neither merchant nor application says
+_BRANDS = {
+    "AMERICAN_EXPRESS": "American Express",
+    "CHINA_UNION_PAY": "China UnionPay",
+    "DINERS_CLUB": "Diners Club",
+    "JCB": "JCB",
+}
+_DETAILS = {"api_key": "API key", "mid": "MID"}
 
 
 def identity_facts(identity: Identity) -> list[tuple[str, Facts]]:
@@ -72,6 +85,170 @@ def risk_facts(profile: RiskProfile) -> Facts:
         ("Failed address check", _let_through(is_allowed=profile.avs_failure_allowed)),
         ("Failed security code", _let_through(is_allowed=profile.csc_failure_allowed)),
     ]
+
+
+def instrument_facts(instrument: PaymentInstrument) -> Facts:
+    """What may be shown of a card or bank account: never its number."""
+    if not instrument.is_card:
+        return [
+            ("Holder", instrument.name),
+            ("Account number", instrument.masked_account_number),
+            ("Account type", instrument.get_account_type_display()),
+            ("Routing number", instrument.bank_code),
+            ("Country", instrument.country),
+            ("Currency", instrument.currency),
+            ("Fingerprint", code(instrument.fingerprint)),
+        ]
+    return [
+        ("Holder", instrument.name),
+        ("Number", f"{instrument.bin} •••••• {instrument.last_four}"),
+        ("Brand", _known(instrument.brand)),
+        ("Card type", _known(instrument.card_type)),
+        ("Expires", expiry(instrument)),
+        ("Issued in", None if instrument.issuer_country == "UNKNOWN" else instrument.issuer_country),
+        ("Billing address", _address(instrument.address)),
+        ("Address check", _checked(instrument.address_verification)),
+        ("Security code check", _checked(instrument.security_code_verification)),
+        ("Currency", instrument.currency),
+        ("Fingerprint", code(instrument.fingerprint)),
+    ]
+
+
+def brand_in_words(constant: str) -> str:
+    """A card's network by the name it goes by; any other constant in words."""
+    return _BRANDS.get(constant) or words(constant)
+
+
+def expiry(card: PaymentInstrument) -> str:
+    """The last month in which a card is good: 12 / 2040."""
+    return f"{card.expiration_month:02} / {card.expiration_year}"
+
+
+def merchant_title(merchant: Merchant) -> str:
+    """The name at the processor, else that of the identity, which is joined."""
+    return merchant.merchant_name or merchant.identity.display_name
+
+
+def merchant_facts(merchant: Merchant) -> Facts:
+    """Settings of ours. The application is joined: what the merchant leaves open, it decides."""
+    upon = merchant.ready_to_settle_upon or merchant.application.ready_to_settle_upon or _SETTLED_UPON
+    return [
+        ("Processing", badge(merchant.processing_enabled)),
+        ("Settlements", badge(merchant.settlement_enabled)),
+        ("Paid out gross", _yes_no(is_so=merchant.gross_settlement_enabled)),
+        ("Security code required", _yes_no(is_so=merchant.card_cvv_required)),
+        ("Expiry required", _yes_no(is_so=merchant.card_expiration_date_required)),
+        ("Funds ready upon", words(upon)),
+        ("Fees ready upon", words(merchant.fee_ready_to_settle_upon)),
+        ("Funding identifier", words(merchant.settlement_funding_identifier)),
+        ("Transfers from reports", _yes_no(is_so=merchant.creating_transfer_from_report_enabled)),
+    ]
+
+
+def processor_facts(merchant: Merchant) -> Facts:
+    """Who the merchant is at its processor; keys come masked by the adapter."""
+    details = [(_DETAILS.get(name, words(name)), _plain(value)) for name, value in merchant.processor_details.items()]
+    return [
+        ("Processor", merchant.processor),
+        ("Number there (MID)", merchant.mid and code(merchant.mid)),
+        ("Merchant category", merchant.mcc),
+        *((label, value) for label, value in details if value != merchant.mid),
+    ]
+
+
+def verification_facts(verification: Verification) -> Facts:
+    return [
+        ("State", badge(verification.state)),
+        ("Processor", verification.processor),
+        ("Trace id", verification.trace_id and code(verification.trace_id)),
+        ("Created", moment(verification.created_at)),
+        ("Updated", moment(verification.updated_at)),
+    ]
+
+
+def verification_outcome(verification: Verification) -> dict[str, str]:
+    """What a verification came to: level, title and text of a notice."""
+    processor = verification.processor
+    if verification.state == Verification.State.PENDING:
+        text = f"{processor} has it. This page changes by itself once it has decided."
+        return {"level": "info", "title": "Being checked", "text": text}
+    if verification.state == Verification.State.SUCCEEDED:
+        return {"level": "success", "title": "Passed", "text": f"{processor} found nothing to object to."}
+    text = "Correct the identity, then create another verification on the page of the merchant."
+    return {"level": "error", "title": "Not passed", "text": text}
+
+
+def copy_facts(row: CopiedFromProvider) -> Facts:
+    """Whose word a row is, and how fresh; nothing before a provider has spoken of it."""
+    if not row.provider:
+        return []
+    return [
+        ("Provider", row.provider),
+        ("Version", code(row.provider_version)),
+        ("Copied", moment(row.copied_at)),
+    ]
+
+
+def code(text: str) -> SafeString:
+    """An id or number as it is typed."""
+    return format_html("<code>{}</code>", text)
+
+
+def readiness(merchant: Merchant) -> dict[str, str]:
+    """Whether the merchant can take payments, and if not what stands in the way: level, title and text of a notice.
+
+    Application and processor are joined: both can switch it off as well.
+    """
+    state = merchant.onboarding_state
+    if state == Merchant.OnboardingState.PROVISIONING:
+        return {
+            "level": "info",
+            "title": "Cannot take payments yet",
+            "text": f"{merchant.processor} is checking the business. Payments can be taken as soon as it approves.",
+        }
+    if state == Merchant.OnboardingState.REJECTED:
+        return {
+            "level": "error",
+            "title": "Cannot take payments",
+            "text": f"{merchant.processor} rejected the business. The verification below says why. Correct the"
+            " identity, then press Create Verification to have it checked again.",
+        }
+    if off := _switched_off(merchant):
+        return {"level": "warning", "title": "Cannot take payments", "text": off}
+    if not (merchant.settlement_enabled and merchant.application.settlement_enabled):
+        whose = "merchant" if merchant.application.settlement_enabled else "application"
+        return {
+            "level": "warning",
+            "title": "Can take payments, but is not paid out",
+            "text": f"Settlements are switched off for the {whose}.",
+        }
+    return {
+        "level": "success",
+        "title": "Can take payments",
+        "text": f"Approved by {merchant.processor}; processing and settlements are on.",
+    }
+
+
+def _switched_off(merchant: Merchant) -> str:
+    if not merchant.processing_enabled:
+        return "Processing is switched off for this merchant. Edit turns it on again."
+    if not merchant.application.processing_enabled:
+        return f"Processing is switched off for all merchants of {merchant.application.name}."
+    if not merchant.enabled_processor.enabled:
+        return f"{merchant.processor} is switched off for {merchant.application.name}."
+    return ""
+
+
+def _known(constant: str | None) -> str | None:
+    return None if constant is None or constant in {"", "UNKNOWN"} else brand_in_words(constant)
+
+
+def _checked(constant: str | None) -> str:
+    return "Not checked yet" if constant in {None, "", "UNKNOWN"} else words(constant)
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _let_through(*, is_allowed: bool) -> str:

@@ -1,4 +1,4 @@
-"""Pages of identities: list, one identity, and the underwriting form (WF-1)."""
+"""Pages of identities: list, one identity by tabs, and the underwriting form (WF-1)."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from onboarding.filters import ApplicationFilter, IdentitySearch
 from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm
 from onboarding.models import Identity
 from onboarding.portal.facts import identity_facts
+from onboarding.portal.lists import TenantList
 from onboarding.serializers.identities import IdentityDocument
 from portal.design.states import tag
 from portal.design.values import moment
@@ -22,12 +23,13 @@ from portal.views import ListPage, Page
 from resources.errors import DomainError
 from resources.lookup import find
 from tenancy import services as tenancy
+from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
 
 
-class IdentityList(ListPage):
+class IdentityList(TenantList):
     """Everybody known: merchants and buyers."""
 
     permission = Permission.VIEW_IDENTITIES
@@ -64,7 +66,7 @@ class IdentityList(ListPage):
 
 
 class IdentityPage(Page):
-    """One identity: its facts, its history, its document."""
+    """The OVERVIEW tab of an identity: its facts, its history, its document."""
 
     permission = Permission.VIEW_IDENTITIES
     section = "identities"
@@ -80,14 +82,11 @@ class IdentityPage(Page):
             document["entity"]["dob"] = "provided"
         return self.show(
             {
-                "identity": identity,
-                "kind": kind_tag(identity),
+                **identity_frame(self.actor, identity, "OVERVIEW"),
                 "facts": identity_facts(identity),
                 "timeline": timeline,
                 "document": document,
                 "may_edit": self.actor.may(Permission.MANAGE_IDENTITIES),
-                "may_open_application": self.actor.may(Permission.VIEW_PROCESSORS),
-                "breadcrumbs": [("Identities", reverse("onboarding:identities")), (identity.display_name, "")],
             }
         )
 
@@ -241,6 +240,35 @@ def _form_of(application: Application) -> str:
     return reverse("onboarding:create-identity", args=[application.public_id])
 
 
+def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -> dict[str, Any]:
+    """Heading, tabs and breadcrumbs of a page about an identity, whose application is joined."""
+    page = reverse("onboarding:identity", args=[identity.public_id])
+    tabs = [
+        ("OVERVIEW", "onboarding:identity", Permission.VIEW_IDENTITIES),
+        ("PAYMENT INSTRUMENTS", "onboarding:identity-instruments", Permission.VIEW_INSTRUMENTS),
+        ("PROCESSORS", "onboarding:identity-processors", Permission.VIEW_MERCHANTS),
+    ]
+    breadcrumbs = [("Identities", reverse("onboarding:identities")), (identity.display_name, page if here else "")]
+    return {
+        "identity": identity,
+        "kind": kind_tag(identity),
+        "may_open_application": actor.may(Permission.VIEW_PROCESSORS),
+        "tabs": [
+            {"label": label, "url": reverse(name, args=[identity.public_id]), "is_current": label == current}
+            for label, name, permission in tabs
+            if actor.may(permission)
+        ],
+        "breadcrumbs": [*breadcrumbs, *((label, "") for label in here)],
+    }
+
+
 def kind_tag(identity: Identity) -> str:
-    """Merchant or buyer: a kind is no state, so it carries no sign."""
-    return tag("Merchant" if identity.is_merchant else "Buyer")
+    """Merchant, buyer, or the owner of its application, which is joined. A kind is no state, so it carries no sign."""
+    if identity.is_merchant:
+        return tag("Merchant")
+    return tag("Owner" if is_owner(identity) else "Buyer")
+
+
+def is_owner(identity: Identity) -> bool:
+    """Whether it is the company behind the application, which is joined; told by name alone, so no merchant itself."""
+    return not identity.is_merchant and identity.pk == identity.application.owner_id

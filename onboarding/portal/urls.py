@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from onboarding.portal import applications, audit, identities, people, person, processors, users
+from onboarding.portal import (
+    applications,
+    audit,
+    identities,
+    instruments,
+    merchants,
+    people,
+    person,
+    processors,
+    users,
+    verifications,
+)
 
 app_name = "onboarding"
 urlpatterns = [
@@ -24,6 +35,18 @@ urlpatterns = [
     path("identities/new/", identities.ChooseApplication.as_view(), name="choose-application"),
     path("identities/<str:pk>/", identities.IdentityPage.as_view(), name="identity"),
     path("identities/<str:pk>/edit/", identities.EditIdentity.as_view(), name="edit-identity"),
+    path(
+        "identities/<str:pk>/payment-instruments/",
+        instruments.IdentityInstruments.as_view(),
+        name="identity-instruments",
+    ),
+    path("identities/<str:pk>/processors/", merchants.IdentityProcessors.as_view(), name="identity-processors"),
+    path("merchants/", merchants.MerchantList.as_view(), name="merchants"),
+    path("merchants/<str:pk>/", merchants.MerchantPage.as_view(), name="merchant"),
+    path("merchants/<str:pk>/edit/", merchants.EditMerchant.as_view(), name="edit-merchant"),
+    path("verifications/<str:pk>/", verifications.VerificationPage.as_view(), name="verification"),
+    path("payment-instruments/", instruments.InstrumentList.as_view(), name="payment-instruments"),
+    path("payment-instruments/<str:pk>/", instruments.InstrumentPage.as_view(), name="payment-instrument"),
     path("people/", people.People.as_view(), name="people"),
     path("people/new/", person.CreatePerson.as_view(), name="create-person"),
     path("people/<uuid:pk>/", person.PersonPage.as_view(), name="person"),

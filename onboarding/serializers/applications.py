@@ -42,6 +42,7 @@ class ApplicationUpdate(InputSerializer):
     settlement_funding_identifier = Choice(choices=Application.FundingIdentifier.values, required=False)
     ready_to_settle_upon = Choice(choices=SETTLE_UPON, required=False, allow_null=True)
     fee_ready_to_settle_upon = Choice(choices=SETTLE_UPON, required=False)
+    idempotency_mode = Choice(choices=Application.IdempotencyMode.values, required=False)
     tags = TagsField(required=False)
 
 
@@ -60,6 +61,7 @@ class ApplicationDocument(DocumentSerializer):
     settlement_funding_identifier = serializers.CharField()
     ready_to_settle_upon = serializers.CharField(allow_null=True)
     fee_ready_to_settle_upon = serializers.CharField()
+    idempotency_mode = serializers.CharField()
 
 
 class ProcessorInput(InputSerializer):

@@ -10,7 +10,7 @@ from resources.tags import Tags
 from tenancy.actors import Actor
 from tenancy.models import ApiUser, Application, ApplicationProfile, RiskProfile
 from tenancy.roles import Permission, Role
-from tenancy.services import add_api_user
+from tenancy.services import add_api_user, platform_id
 from tenancy.transactions import Act, act
 from vault.secret import Secret
 
@@ -36,7 +36,14 @@ def create_application(
     """
     by.require(Permission.MANAGE_APPLICATIONS)
     key = ids.new_id()
-    with act("create_application", by=by, at=at, application_id=key) as current:
+    with act(
+        "create_application",
+        by=by,
+        at=at,
+        application_id=key,
+        resource=(Application.KIND, key),
+        key_scope=platform_id(),
+    ) as current:
         current.include(key)
         owner = ApiUser.objects.visible_to(by).select_for_update().filter(pk=owner_user_id).first()
         if owner is None:
@@ -52,7 +59,14 @@ def found_application(*, entity: Mapping[str, Any], by: Actor, at: datetime) -> 
     """Make a tenant together with the user that owns it, whose secret is given here and nowhere again."""
     by.require(Permission.MANAGE_APPLICATIONS)
     key = ids.new_id()
-    with act("create_application", by=by, at=at, application_id=key) as current:
+    with act(
+        "create_application",
+        by=by,
+        at=at,
+        application_id=key,
+        resource=(Application.KIND, key),
+        key_scope=platform_id(),
+    ) as current:
         current.include(key)
         owner, secret = add_api_user(current, role=Role.PARTNER)
         return _add_application(current, key, owner, entity), owner, secret

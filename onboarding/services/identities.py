@@ -62,7 +62,9 @@ def update_identity(
     and FieldErrors where a merchant's form would no longer be whole.
     """
     by.require(Permission.MANAGE_IDENTITIES)
-    with act("update_identity", by=by, at=at, application_id=identity.application_id) as current:
+    with act(
+        "update_identity", by=by, at=at, application_id=identity.application_id, resource=identity.handle
+    ) as current:
         identity = Identity.objects.visible_to(by).select_for_update().get(pk=identity.pk)
         identity.refuse_stale(version)
         entity = changes.get("entity") or {}

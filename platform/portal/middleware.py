@@ -1,7 +1,7 @@
 """Headers and session limits of the browser's side."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import logout
@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 _STARTED = "signed_in_at"
+_SEEN = "seen_at"
+_IDLE = timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
 
 class BrowserHeaders:
@@ -27,7 +29,10 @@ class BrowserHeaders:
 
 
 class SessionLimits:
-    """Ends a session for good after twelve hours, however busy it was; idle ones end with their cookie's age."""
+    """Ends a session for good after twelve hours, however busy it was; idle ones end with their cookie's age.
+
+    A page that asks by itself whether something has changed does not keep its reader signed in.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -38,4 +43,13 @@ class SessionLimits:
             started = request.session.setdefault(_STARTED, now.isoformat())
             if now - datetime.fromisoformat(started) >= settings.SESSION_ABSOLUTE_AGE:
                 logout(request)
+            elif not _asks_by_itself(request):
+                request.session[_SEEN] = now.isoformat()
+            elif now - datetime.fromisoformat(request.session.get(_SEEN, started)) >= _IDLE:
+                logout(request)
         return self.get_response(request)
+
+
+def _asks_by_itself(request: HttpRequest) -> bool:
+    """A page that follows what moves asks with the mark of what it shows."""
+    return "mark" in request.GET and request.headers.get("HX-Request") == "true"

@@ -12,7 +12,30 @@ from tenancy.actors import Actor
 
 SHOWN = 50
 
-_UNSPOKEN = ("_e164", "_provided")  # they go with a member that is told
+_UNSPOKEN = ("_e164", "_provided", "verification_id")  # they go with what is told
+_LABELS = {
+    "annual_card_volume": "Card sales a year",
+    "business_name": "Legal name",
+    "card_cvv_required": "Security code required",
+    "card_expiration_date_required": "Expiry required",
+    "creating_transfer_from_report_enabled": "Transfers from reports",
+    "default_statement_descriptor": "Statement descriptor",
+    "dob": "Date of birth",
+    "doing_business_as": "Trading name",
+    "fee_ready_to_settle_upon": "Fees ready upon",
+    "gross_settlement_enabled": "Paid out gross",
+    "max_transaction_amount": "Largest transaction",
+    "mcc": "Merchant category",
+    "mid": "Number there (MID)",
+    "onboarding_state": "State",
+    "principal_percentage_ownership": "Share owned",
+    "processing_enabled": "Processing",
+    "ready_to_settle_upon": "Funds ready upon",
+    "settlement_enabled": "Settlements",
+    "settlement_funding_identifier": "Funding identifier",
+    "url": "Website",
+}
+"""What the cards of a page call a member, where it is not what its name says."""
 _MINOR_UNITS = ("_amount", "_volume")
 
 AuthorPages = Callable[[Collection[uuid.UUID], Actor], Mapping[uuid.UUID, str]]
@@ -32,7 +55,7 @@ def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     pages = _author_pages(events, by)
     return [
         {
-            "title": _title(event.kind),
+            "title": _title(event),
             "at": event.occurred_at,
             "by": event.author_name,
             "by_url": pages.get((event.author_kind, event.author_id), ""),
@@ -44,9 +67,19 @@ def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def _title(kind: str) -> str:
+def is_recorded(kind: str, resource: Resource, *, by: Actor) -> bool:
+    """Whether this has ever happened to a resource; call it in a transaction."""
+    found = Event.objects.filter(application_id__in=by.application_ids, resource_id=resource.pk, kind=kind)
+    return found.exists()
+
+
+def _title(event: Event) -> str:
     """`identity.updated` is Identity updated; the API's users are keys to those who read this."""
-    resource, _, what = kind.partition(".")
+    resource, _, what = event.kind.partition(".")
+    if what == "underwritten":
+        what = str(event.changes.get("onboarding_state", ["", what])[1]).lower()  # approved or rejected
+    if set(event.changes) == {"verification_id"}:
+        return "Verification created"
     subject = "API key" if resource == "user" else resource.replace("_", " ").capitalize()
     return f"{subject} {what.replace('_', ' ')}"
 
@@ -65,7 +98,7 @@ def _in_words(changes: dict[str, list[Any]]) -> str:
     for name, (before, after) in changes.items():
         if name.endswith(_UNSPOKEN):
             continue
-        label = name.replace("_", " ").capitalize()
+        label = _LABELS.get(name) or name.replace("_", " ").capitalize()
         if isinstance(before, dict) or isinstance(after, dict):
             lines.append(f"{label} changed")
         elif before is None:
@@ -77,6 +110,10 @@ def _in_words(changes: dict[str, list[Any]]) -> str:
     return " · ".join(lines)
 
 
+def _is_a_state(name: str, value: str) -> bool:
+    return name.endswith(("state", "verification")) and value.isupper()
+
+
 def _value_in_words(name: str, value: Any) -> str:
     """A switch is on or off, a yes is a yes, an amount is in units, and ROLE_PARTNER is read as a word."""
     if value is None:
@@ -84,7 +121,9 @@ def _value_in_words(name: str, value: Any) -> str:
     if isinstance(value, bool):
         words = ("off", "on") if name.endswith("enabled") else ("no", "yes")
         return words[value]
-    if isinstance(value, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value):
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "nothing"
+    if isinstance(value, str) and (re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value) or _is_a_state(name, value)):
         return value.removeprefix("ROLE_").replace("_", " ").capitalize()
     if name.endswith(_MINOR_UNITS):
         return f"{Decimal(value).scaleb(-2):,.2f}"

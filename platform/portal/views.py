@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import django_filters
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.views import View
+from django_htmx.http import HttpResponseClientRedirect
 
 from portal import errors
 from portal.navigation import first_page_for
@@ -40,6 +43,8 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
+            if request.headers.get("HX-Request") == "true":  # a part of a page cannot be a page to sign in
+                return HttpResponseClientRedirect(reverse(settings.LOGIN_URL))
             return redirect_to_login(request.get_full_path())
         self.actor = person_actor(request.user, origin=origin_of(request))
         request.actor = request.portal_actor = self.actor  # type: ignore[attr-defined]

@@ -166,6 +166,14 @@
     }
   });
 
+  // A form that is on its way is not sent again by a second click. The button is let go once its value was read.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.getAttribute("method") !== "post") return;
+    const buttons = event.target.querySelectorAll("button[type=submit], button:not([type])");
+    setTimeout(() => buttons.forEach((button) => (button.disabled = true)));
+    addEventListener("pageshow", () => buttons.forEach((button) => (button.disabled = false)), { once: true });
+  });
+
   // Filters that are not set stay out of the address, which is there to be shared.
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches(".filters-bar")) return;

@@ -136,6 +136,21 @@ def test_session_ends_after_a_quarter_of_an_hour_without_use(client: Client, ada
         assert client.get(PAGE).status_code == 302
 
 
+def test_page_that_asks_by_itself_keeps_nobody_signed_in(client: Client, ada: Person) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        sign_in(client)
+        client.get(PAGE)
+        for _ in range(14):
+            clock.shift(timedelta(minutes=1))
+            assert client.get(PAGE, {"mark": "x"}, headers={"HX-Request": "true"}).status_code == 200
+        clock.shift(timedelta(minutes=1))
+
+        asked = client.get(PAGE, {"mark": "x"}, headers={"HX-Request": "true"})
+
+        assert (asked.status_code, asked.headers["HX-Redirect"]) == (200, LOGIN)
+        assert client.get(PAGE).status_code == 302
+
+
 def test_session_ends_after_twelve_hours_however_busy(client: Client, ada: Person) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         sign_in(client)

@@ -234,6 +234,7 @@ def test_settings_of_an_application_are_switched(own: Application) -> None:
             "settlement_enabled": "on",
             "fee_ready_to_settle_upon": "RECONCILIATION",
             "settlement_funding_identifier": "UNSET",
+            "idempotency_mode": "REPLAY",
             "version": own.version,
         },
     )

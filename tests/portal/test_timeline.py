@@ -19,11 +19,12 @@ from tests.factories.tenancy import make_application
         ({"title": ["CEO", "CFO"]}, "Title: CEO → CFO"),
         ({"title": [None, "CFO"]}, "Title set to CFO"),
         ({"title": ["CEO", None]}, "Title: CEO → nothing"),
-        ({"processing_enabled": [True, False]}, "Processing enabled: on → off"),
-        ({"max_transaction_amount": [0, 2500050]}, "Max transaction amount: 0.00 → 25,000.50"),
-        ({"annual_card_volume": ["0", "100"]}, "Annual card volume: 0.00 → 1.00"),
+        ({"processing_enabled": [True, False]}, "Processing: on → off"),
+        ({"max_transaction_amount": [0, 2500050]}, "Largest transaction: 0.00 → 25,000.50"),
+        ({"annual_card_volume": ["0", "100"]}, "Card sales a year: 0.00 → 1.00"),
         ({"phone": ["1", "2"], "phone_e164": ["+1", "+2"]}, "Phone: 1 → 2"),
         ({"tax_id": ["provided", "provided"], "tax_id_provided": [False, True]}, "Tax id replaced"),
+        ({"mcc": [None, "5812"], "verification_id": [None, "VI1"]}, "Merchant category set to 5812"),
         ({"tags": [{}, {"a": "b"}]}, "Tags changed"),
     ],
 )
@@ -38,3 +39,25 @@ def test_changes_are_told_in_words(changes: dict[str, Any], words: str) -> None:
 
     assert (newest["title"], newest["by"], newest["detail"]) == ("Identity updated", "Ann", words)
     assert first["title"] == "Identity created"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "changes", "title"),
+    [
+        ("merchant.underwritten", {"onboarding_state": ["PROVISIONING", "APPROVED"]}, "Merchant approved"),
+        ("merchant.underwritten", {"onboarding_state": ["PROVISIONING", "REJECTED"]}, "Merchant rejected"),
+        ("merchant.updated", {"verification_id": [None, "VI1"]}, "Verification created"),
+        ("merchant.updated", {"verification_id": [None, "VI1"], "mid": ["1", "2"]}, "Merchant updated"),
+    ],
+)
+def test_title_says_what_became_of_a_merchant(kind: str, changes: dict[str, Any], title: str) -> None:
+    application, _ = make_application()
+    identity = make_identity(application)
+    by = system("Ann")
+
+    with transaction(by=by):
+        Act(by, timezone.now()).record(kind, identity, application_id=application.pk, changes=changes)
+        newest = timeline_of(identity, by=by)[0]
+
+    assert newest["title"] == title

@@ -18,6 +18,7 @@ TONE_ICONS = {
 
 TONES = {
     "positive": (
+        "ACCEPTED",
         "ACTIVE",
         "APPROVED",
         "DELIVERED",
@@ -47,6 +48,7 @@ TONES = {
         "UPDATE_REQUESTED",
     ),
     "negative": (
+        "ABSENT",
         "BLOCKED",
         "DECLINED",
         "ERROR",
@@ -54,17 +56,19 @@ TONES = {
         "FAILED",
         "LOST",
         "OFFLINE",
+        "REFUSED",
         "REJECTED",
         "RETURNED",
         "REVOKED",
         "SUSPENDED",
     ),
-    "info": ("INVITED", "OPEN", "RUNNING", "SANDBOX", "SCHEDULED", "SENT", "SUBMITTED"),
+    "info": ("CLAIMED", "INVITED", "OPEN", "RUNNING", "SANDBOX", "SCHEDULED", "SENT", "SUBMITTED", "WAITING"),
 }
 
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 
 
+@register.filter
 def tone_of(state: str) -> str:
     """The tone of a state; a state nobody has given one is neutral."""
     return _TONE_OF.get(state.upper(), "neutral")

@@ -17,10 +17,10 @@ _NO_VALUE = mark_safe(
     '<span class="no-value"><span aria-hidden="true">&ndash;</span><span class="visually-hidden">None</span></span>'
 )
 
-# ISO 4217: currencies whose minor unit is not a hundredth.
-_EXPONENTS = dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND"), 0) | (
+EXPONENTS = dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND"), 0) | (
     dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
 )
+"""ISO 4217: currencies whose minor unit is not a hundredth."""
 
 
 @register.filter
@@ -28,7 +28,7 @@ def money(amount: int | None, currency: str) -> SafeString:
     """Minor units as an amount people read, with its currency: 123450 and USD become 1,234.50 USD."""
     if amount is None:
         return _NO_VALUE
-    exponent = _EXPONENTS.get(currency.upper(), 2)
+    exponent = EXPONENTS.get(currency.upper(), 2)
     # A real minus sign has the width of a digit, so that columns stay in line.
     figures = f"{abs(Decimal(amount).scaleb(-exponent)):,.{exponent}f}"
     sign = "\N{MINUS SIGN}" if amount < 0 else ""

@@ -1,0 +1,111 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.inputs import InputSerializer
+from api.views import ResourceViewSet
+from jobs.idempotency import Answer
+from onboarding import services
+from onboarding.filters import VerificationFilter
+from onboarding.models import Identity, Merchant, Verification
+from onboarding.serializers.merchants import (
+    IdentityVerificationInput,
+    VerificationDocument,
+    VerificationInput,
+    VerificationTargetInput,
+)
+from resources.errors import FieldError
+from resources.lookup import find
+from tenancy.roles import Permission
+from tenancy.transactions import transaction
+
+
+class VerificationViewSet(ResourceViewSet):
+    """What processors found about merchants."""
+
+    resource = Verification
+    document_class = VerificationDocument
+    filter_class = VerificationFilter
+    embedded_key = "verifications"
+    permissions: ClassVar = {"GET": Permission.VIEW_MERCHANTS, "POST": Permission.PROVISION_MERCHANTS}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": VerificationTargetInput}
+
+    def create(self, request: Request, **_: Any) -> Response:
+        """Send a merchant's present data to its processor; the answer is pending, the worker brings the verdict."""
+        del request
+        body = self.read_body(self.bodies["POST"]).validated_data
+        with transaction(by=self.actor):
+            merchant = self.merchant(body)
+        if body.get("processor") not in {None, merchant.processor}:
+            raise FieldError("processor", f"The merchant's processor is {merchant.processor}")
+        verification = services.verify_merchant(merchant=merchant, tags=body.get("tags"), by=self.actor, at=self.now())
+        return Response(self.document_of(verification), status=status.HTTP_201_CREATED)
+
+    def merchant(self, body: Mapping[str, Any]) -> Merchant:
+        """Whose verification it is; call it in a transaction. Raises FieldError."""
+        merchants = Merchant.objects.visible_to(self.actor)
+        if body.get("merchant") is not None:
+            found = merchants.filter(pk=body["merchant"]).first()
+            if found is None:
+                raise FieldError("merchant", "There is no such merchant.")
+            return found
+        return only_merchant(merchants.filter(identity_id=body["identity"]), "identity")
+
+    def answer_of(self, row: Verification) -> Answer:
+        return replace(super().answer_of(row), is_final=row.state != Verification.State.PENDING)
+
+    def kept(self, response: Response) -> Answer:
+        return replace(super().kept(response), is_final=response.data["state"] != Verification.State.PENDING)
+
+    def document_context(self) -> dict[str, Any]:
+        return {**super().document_context(), "shows_raw": self.actor.may(Permission.VIEW_PROVIDER_DATA)}
+
+
+class MerchantVerificationViewSet(VerificationViewSet):
+    """Verifications of one merchant."""
+
+    tag = "merchants"
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": VerificationInput}
+
+    def visible(self) -> QuerySet[Verification]:
+        return super().visible().filter(merchant=self.merchant({}))
+
+    def merchant(self, body: Mapping[str, Any]) -> Merchant:
+        del body
+        found: Merchant = find(Merchant.objects.visible_to(self.actor), self.kwargs["merchant"])
+        return found
+
+
+class IdentityVerificationViewSet(VerificationViewSet):
+    """Verifications of the merchants that one identity is."""
+
+    tag = "identities"
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": IdentityVerificationInput}
+
+    def visible(self) -> QuerySet[Verification]:
+        return super().visible().filter(merchant_identity=self._identity())
+
+    def merchant(self, body: Mapping[str, Any]) -> Merchant:
+        merchants = Merchant.objects.visible_to(self.actor).filter(identity=self._identity())
+        if body.get("merchant") is not None:
+            merchants = merchants.filter(pk=body["merchant"])
+        return only_merchant(merchants, "merchant")
+
+    def _identity(self) -> Identity:
+        found: Identity = find(Identity.objects.visible_to(self.actor), self.kwargs["identity"])
+        return found
+
+
+def only_merchant(merchants: QuerySet[Merchant], field: str) -> Merchant:
+    """The one merchant there is; several are named in the refusal. Raises FieldError."""
+    found = list(merchants.order_by("created_at", "id")[:10])
+    if not found:
+        raise FieldError(field, "There is no such merchant.")
+    if len(found) > 1:
+        raise FieldError(field, f"Name the merchant: {', '.join(merchant.public_id for merchant in found)}")
+    return found[0]

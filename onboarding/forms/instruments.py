@@ -1,0 +1,136 @@
+"""Forms of bank accounts and cards. They ask; the rules are those of the API's body (onboarding.serializers)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from rest_framework.exceptions import ValidationError
+
+from api.errors import field_errors
+from onboarding.models import Identity, PaymentInstrument
+from onboarding.serializers.instruments import InstrumentInput
+from resources.errors import DomainError, FieldError, FieldErrors
+
+_HIDDEN_AGAIN = "Type it again: it was not kept."
+_ADDRESS = ("line1", "city", "region", "postal_code", "country")
+
+
+class _NeverShown(forms.TextInput):
+    """A control whose value does not come back into the page."""
+
+    def format_value(self, value: Any) -> None:
+        del value
+
+
+class _WholeNumber(forms.IntegerField):
+    widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+
+
+def _number(label: str, *, length: int, hint: str, required: bool = True) -> forms.CharField:
+    widget = _NeverShown(attrs={"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"})
+    return forms.CharField(label=label, max_length=length, help_text=hint, required=required, widget=widget)
+
+
+def _text(label: str, *, length: int, hint: str = "", required: bool = False, **attributes: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "off", **attributes})
+    return forms.CharField(label=label, max_length=length, help_text=hint, required=required, widget=widget)
+
+
+class _InstrumentForm(forms.Form):
+    """A form over the members of one type of instrument. `body` holds the validated request once it is in order."""
+
+    type: ClassVar[str]
+    secrets: ClassVar[tuple[str, ...]]
+
+    key = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, identity: Identity, now: datetime, key: str, **options: Any) -> None:
+        options["initial"] = {"name": identity.display_name[:40], "key": key} | options.get("initial", {})
+        options["auto_id"] = f"{self.type.lower()}_%s"
+        super().__init__(*args, **options)
+        self.identity = identity
+        self.now = now
+        self.body: dict[str, Any] = {}
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the whole by the API's rules; each refusal goes to its field."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        told = {"type": self.type, "identity": self.identity.public_id, **self.told(cleaned)}
+        body = InstrumentInput(data=told, context={"now": self.now})
+        try:
+            body.is_valid(raise_exception=True)
+        except ValidationError as error:
+            for refusal in field_errors(error.detail):
+                self._add(refusal)
+        else:
+            self.body = body.validated_data
+        if self.errors:
+            self.forget_numbers()
+        return cleaned
+
+    def told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
+        """The members that were filled in."""
+        return {name: value for name, value in cleaned.items() if name != "key" and value not in (None, "")}
+
+    def refuse(self, error: DomainError) -> None:
+        """Show what the service refuses."""
+        for refusal in error.errors if isinstance(error, FieldErrors) else [error]:
+            self._add(refusal)
+        self.forget_numbers()
+
+    def renew(self, key: str) -> None:
+        """Let the form be sent as another one."""
+        self.data = {**self.data.dict(), "key": key}  # type: ignore[attr-defined]
+
+    def forget_numbers(self) -> None:
+        for name in self.secrets:
+            if name not in self.errors and self.data.get(name):
+                self[name].help_text = _HIDDEN_AGAIN
+
+    def _add(self, refusal: DomainError) -> None:
+        name = refusal.field.replace("address.", "") if isinstance(refusal, FieldError) else ""
+        target = name if name in self.fields else None
+        if target is None or target not in self.errors:
+            self.add_error(target, str(refusal))
+
+
+class BankAccountForm(_InstrumentForm):
+    """A bank account, to which a merchant is paid out or from which a buyer pays."""
+
+    type = PaymentInstrument.Type.BANK_ACCOUNT
+    secrets = ("account_number",)
+
+    name = _text("Account holder", length=40, hint="As the bank knows it.", required=True)
+    bank_code = _text("Routing number", length=9, hint="Nine digits.", required=True, inputmode="numeric")
+    account_number = _number("Account number", length=17, hint="Kept encrypted; shown as its last four digits.")
+    account_type = forms.ChoiceField(
+        label="Account type", choices=[("", "Choose"), *PaymentInstrument.AccountType.choices]
+    )
+    country = _text("Country", length=3, hint="Three letters.", required=True)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, initial={"country": "USA"}, **options)
+
+
+class CardForm(_InstrumentForm):
+    """A card, for a sandbox. Where money is real its number comes by hosted fields, never through this page."""
+
+    type = PaymentInstrument.Type.PAYMENT_CARD
+    secrets = ("number", "security_code")
+
+    name = _text("Name on the card", length=40)
+    number = _number("Card number", length=23, hint="Passed on to the provider and kept nowhere.")
+    expiration_month = _WholeNumber(label="Expiry month", help_text="1 to 12.")
+    expiration_year = _WholeNumber(label="Expiry year", help_text="Four digits.")
+    security_code = _number("Security code", length=4, hint="Three or four digits.", required=False)
+    postal_code = _text("Postal code", length=10)
+    line1 = _text("Street", length=35)
+    city = _text("City", length=20)
+    region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    country = _text("Country", length=3, hint="Three letters, for example USA.")
+
+    def told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
+        members = super().told(cleaned)
+        address = {part: members.pop(part) for part in _ADDRESS if part in members}
+        return members | ({"address": address} if address else {})

@@ -1,0 +1,407 @@
+"""Pages of merchants: list, one merchant (WF-3, WF-4), its settings (WF-6, WF-7), and an identity's PROCESSORS tab."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import services
+from onboarding.filters import MerchantSearch
+from onboarding.forms.identities import MerchantIdentityForm
+from onboarding.forms.merchants import MerchantForm, ProvisionForm, VerificationForm
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.portal.actions import actions_for
+from onboarding.portal.facts import copy_facts, merchant_facts, merchant_title, processor_facts, readiness
+from onboarding.portal.following import following, mark_of
+from onboarding.portal.identities import identity_frame, is_owner
+from onboarding.portal.lists import TenantList
+from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.serializers.merchants import MerchantDocument
+from onboarding.underwriting import lacking_for_underwriting
+from portal.attempts import attempt_entries
+from portal.design.states import badge
+from portal.design.values import moment
+from portal.timeline import timeline_of
+from portal.views import Page
+from resources.errors import DomainError, FieldError, FieldErrors
+from resources.lookup import find
+from tenancy.models import Processor
+from tenancy.roles import Permission, Role
+from tenancy.transactions import transaction
+
+_SHOWN = 20
+_UNDERWRITES_NOBODY = Processor.Name.VISA_V1  # it asks a recipient for a card, not for the form
+
+
+class MerchantList(TenantList):
+    """Identities as merchants of a processor."""
+
+    permission = Permission.VIEW_MERCHANTS
+    section = "merchants"
+    template_name = "onboarding/merchant_list.html"
+    filter_class = MerchantSearch
+    search_field = "q"
+    noun = ("merchant", "merchants")
+    columns: ClassVar = [
+        {"label": "Name"},
+        {"label": "State"},
+        {"label": "Processing"},
+        {"label": "Settlement"},
+        {"label": "Processor"},
+        {"label": "Application", "css": "shrink cell-extra"},
+        {"label": "Created", "css": "shrink"},
+    ]
+
+    def visible(self) -> QuerySet[Merchant]:
+        return Merchant.objects.visible_to(self.actor).select_related("application", "identity")
+
+    def row(self, resource: Merchant) -> Mapping[str, Any]:
+        return {
+            "url": reverse("onboarding:merchant", args=[resource.public_id]),
+            "cells": [
+                merchant_title(resource),
+                badge(resource.onboarding_state),
+                badge(resource.processing_enabled),
+                badge(resource.settlement_enabled),
+                resource.processor,
+                resource.application.name,
+                moment(resource.created_at),
+            ],
+        }
+
+    def context(self) -> dict[str, Any]:
+        return {"lead": _LEADS[self.actor.role], "may_provision": self.actor.may(Permission.PROVISION_MERCHANTS)}
+
+
+class IdentityProcessors(Page):
+    """The PROCESSORS tab of an identity: the merchants it is, and a form to make it one."""
+
+    permission = Permission.VIEW_MERCHANTS
+    section = "identities"
+    template_name = "onboarding/identity_processors.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        return self._show(pk, None)
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        self.actor.require(Permission.PROVISION_MERCHANTS)
+        with transaction(by=self.actor):
+            identity = self._identity(pk)
+            processors = self._processors(identity)
+        form = ProvisionForm.among(processors, key="", data=request.POST)
+        if not form.is_valid():
+            return self._show(pk, form)
+        name = form.cleaned_data["processor"]
+        try:
+            merchant = once(
+                "portal provision merchant",
+                key=form.cleaned_data["key"],
+                told=[identity.public_id, name],
+                do=lambda: self._provision(identity, name),
+                made=self._made,
+                by=self.actor,
+            )
+        except DomainError as error:
+            if isinstance(error, SentBefore):
+                renew(form, new_key())
+            for sentence in _in_words(error):
+                form.add_error(None, sentence)
+            return self._show(pk, form)
+        return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
+
+    def _provision(self, identity: Identity, processor: str) -> Merchant:
+        merchant = services.provision_merchant(identity=identity, processor=processor, by=self.actor, at=timezone.now())
+        name = identity.display_name
+        if merchant.onboarding_state == Merchant.OnboardingState.APPROVED:
+            messages.success(self.request, f"{name} is approved at {processor} and can take payments.")
+        elif merchant.onboarding_state == Merchant.OnboardingState.REJECTED:
+            messages.warning(self.request, f"{processor} rejected {name}. The verification says why.")
+        else:
+            messages.info(self.request, f"{name} was sent to {processor}, which is checking it.")
+        return merchant
+
+    def _made(self, key: uuid.UUID) -> Merchant | None:
+        return Merchant.objects.visible_to(self.actor).filter(pk=key).first()
+
+    def _show(self, pk: str, form: ProvisionForm | None) -> HttpResponse:
+        may_provision = self.actor.may(Permission.PROVISION_MERCHANTS)
+        with transaction(by=self.actor):
+            identity = self._identity(pk)
+            found = Merchant.objects.visible_to(self.actor).filter(identity=identity)
+            merchants = list(found.order_by("-created_at", "-id")[:_SHOWN])
+            enabled = self._processors(identity) if may_provision else []
+            processors = _open_to(identity, enabled)
+            has_card = self._has_card(identity) if _UNDERWRITES_NOBODY in processors else False
+        lacking = [_label(error.field) for error in lacking_for_underwriting(identity)]
+        ready = [name for name in processors if (has_card if name == _UNDERWRITES_NOBODY else not lacking)]
+        taken = {merchant.processor for merchant in merchants}
+        offered = [name for name in ready if name not in taken] or ready
+        return self.show(
+            {
+                **identity_frame(self.actor, identity, "PROCESSORS", "Processors"),
+                "columns": _COLUMNS,
+                "rows": [_row(merchant) for merchant in merchants],
+                "may_provision": may_provision,
+                "may_edit": self.actor.may(Permission.MANAGE_IDENTITIES),
+                "may_enable": self.actor.may(Permission.MANAGE_PROCESSORS),
+                "has_processor": bool(enabled),
+                "processors": processors,
+                "taken": [name for name in ready if name in taken],
+                "is_owner": is_owner(identity),
+                "lacking": lacking if any(name != _UNDERWRITES_NOBODY for name in processors) else [],
+                "lacks_card": _UNDERWRITES_NOBODY in processors and not has_card,
+                "is_ready": bool(ready),
+                "form": form or ProvisionForm.among(offered, key=new_key()),
+                "is_open": form is not None or "provision" in self.request.GET,
+            }
+        )
+
+    def _identity(self, pk: str) -> Identity:
+        found: Identity = find(Identity.objects.visible_to(self.actor).select_related("application"), pk)
+        return found
+
+    def _processors(self, identity: Identity) -> list[str]:
+        """Where an identity of this application can be onboarded; call it in a transaction."""
+        enabled = Processor.objects.visible_to(self.actor).filter(application=identity.application_id, enabled=True)
+        return list(enabled.order_by("created_at", "id").values_list("processor", flat=True))
+
+    def _has_card(self, identity: Identity) -> bool:
+        cards = PaymentInstrument.objects.visible_to(self.actor).filter(type=PaymentInstrument.Type.PAYMENT_CARD)
+        return cards.filter(identity=identity, enabled=True).exists()
+
+
+class MerchantPage(Page):
+    """One merchant: whether it can take payments, its verifications, its settings; another verification by POST."""
+
+    permission = Permission.VIEW_MERCHANTS
+    section = "merchants"
+    template_name = "onboarding/merchant_detail.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        return self._show(pk, VerificationForm(initial={"key": new_key()}))
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        self.actor.require(Permission.PROVISION_MERCHANTS)
+        with transaction(by=self.actor):
+            merchant = find_merchant(self, pk)
+        form = VerificationForm(request.POST)
+        if form.is_valid():
+            try:
+                once(
+                    "portal create verification",
+                    key=form.cleaned_data["key"],
+                    told=[merchant.public_id],
+                    do=lambda: self._verify(merchant),
+                    made=self._made,
+                    by=self.actor,
+                )
+            except DomainError as error:
+                if isinstance(error, SentBefore):
+                    renew(form, new_key())
+                for sentence in _in_words(error):
+                    form.add_error(None, sentence)
+        if form.errors:
+            return self._show(pk, form)
+        return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
+
+    def _verify(self, merchant: Merchant) -> Verification:
+        verification = services.verify_merchant(merchant=merchant, by=self.actor, at=timezone.now())
+        text = f"A verification was created: {merchant.processor} is checking {merchant_title(merchant)}."
+        messages.success(self.request, text)
+        return verification
+
+    def _made(self, key: uuid.UUID) -> Verification | None:
+        return Verification.objects.visible_to(self.actor).filter(pk=key).first()
+
+    def _show(self, pk: str, form: VerificationForm) -> HttpResponse:
+        with transaction(by=self.actor):
+            merchant = find_merchant(self, pk)
+            found = Verification.objects.visible_to(self.actor).filter(merchant=merchant)
+            verifications = list(found.order_by("-created_at", "-id")[:_SHOWN])
+            attempts = attempt_entries(merchant, self.actor, also=[row.pk for row in verifications])
+            mark = mark_of(merchant, *verifications, attempts=attempts)
+            if self.request.htmx and self.request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+                return HttpResponse(status=204)
+            document = MerchantDocument(context={"request": self.request}).to_representation(merchant)
+            timeline = timeline_of(merchant, by=self.actor)
+            actions = actions_for(merchant, self.actor)
+            lacks_bank_account = self._lacks_bank_account(merchant)
+        is_moving = _moves(merchant, verifications) or any(entry["is_open"] for entry in attempts)
+        return self.show(
+            {
+                "merchant": merchant,
+                "title": merchant_title(merchant),
+                "readiness": readiness(merchant),
+                "lacks_bank_account": lacks_bank_account,
+                "verifications": verifications,
+                "facts": merchant_facts(merchant),
+                "processor_facts": processor_facts(merchant),
+                "copy": copy_facts(merchant),
+                "shows_provider": self.actor.may(Permission.VIEW_PROVIDER_DATA),
+                "attempts": attempts,
+                "timeline": timeline,
+                "actions": actions,
+                "document": document,
+                "following": following(self.request, mark, merchant.updated_at) if is_moving else None,
+                "may_manage": self.actor.may(Permission.MANAGE_MERCHANTS),
+                "may_verify": self.actor.may(Permission.PROVISION_MERCHANTS)
+                and not any(row.state == Verification.State.PENDING for row in verifications),
+                "may_open_application": self.actor.may(Permission.VIEW_PROCESSORS),
+                "verification_form": form,
+                "asks_verification": "confirm" in self.request.GET,
+                "edit_form": MerchantForm.of(merchant),
+                "breadcrumbs": merchant_trail(merchant),
+            }
+        )
+
+    def _lacks_bank_account(self, merchant: Merchant) -> bool:
+        """Whether an approved merchant earns what cannot be paid out; call it in a transaction."""
+        is_approved = merchant.onboarding_state == Merchant.OnboardingState.APPROVED
+        if not is_approved or merchant.processor == _UNDERWRITES_NOBODY:
+            return False
+        accounts = PaymentInstrument.objects.visible_to(self.actor).filter(type=PaymentInstrument.Type.BANK_ACCOUNT)
+        return not accounts.filter(identity=merchant.identity_id, enabled=True).exists()
+
+
+class EditMerchant(Page):
+    """Switches and settings of a merchant. What somebody else changed meanwhile is not overwritten."""
+
+    permission = Permission.MANAGE_MERCHANTS
+    section = "merchants"
+    template_name = "onboarding/merchant_form.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        del request
+        with transaction(by=self.actor):
+            merchant = find_merchant(self, pk)
+        return self._show(merchant, MerchantForm.of(merchant))
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            merchant = find_merchant(self, pk)
+        title = merchant_title(merchant)
+        form = MerchantForm.of(merchant, request.POST)
+        if form.is_valid():
+            try:
+                services.update_merchant(
+                    merchant=merchant,
+                    values=form.body,
+                    version=request.POST.get("version", ""),
+                    by=self.actor,
+                    at=timezone.now(),
+                )
+            except DomainError as error:
+                form.add_error(None, str(error))
+        if form.errors:
+            return self._show(merchant, form)
+        messages.success(request, _what_holds_now(form.body, title))
+        return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
+
+    def _show(self, merchant: Merchant, form: MerchantForm) -> HttpResponse:
+        return self.show(
+            {
+                "merchant": merchant,
+                "title": merchant_title(merchant),
+                "form": form,
+                "version": self.request.POST.get("version") or merchant.version,
+                "cancel_url": reverse("onboarding:merchant", args=[merchant.public_id]),
+                "breadcrumbs": merchant_trail(merchant, "Edit"),
+            }
+        )
+
+
+def find_merchant(page: Page, pk: str) -> Merchant:
+    """The merchant with all that its pages tell joined; call it in a transaction. Raises NotVisible."""
+    visible = Merchant.objects.visible_to(page.actor)
+    found: Merchant = find(visible.select_related("application", "identity", "enabled_processor"), pk)
+    return found
+
+
+def merchant_trail(merchant: Merchant, *here: str) -> list[tuple[str, str]]:
+    """Breadcrumbs that lead over the identity's id, as documented."""
+    page = reverse("onboarding:merchant", args=[merchant.public_id])
+    return [
+        ("Merchants", reverse("onboarding:merchants")),
+        (merchant.identity.public_id, reverse("onboarding:identity", args=[merchant.identity.public_id])),
+        (merchant_title(merchant), page if here else ""),
+        *((label, "") for label in here),
+    ]
+
+
+_COLUMNS = [
+    {"label": "Merchant ID"},
+    {"label": "Processor"},
+    {"label": "State"},
+    {"label": "Processing"},
+    {"label": "Settlement"},
+    {"label": "MID"},
+    {"label": "Created", "css": "shrink"},
+]
+
+_LEADS = {
+    Role.ADMIN: "Businesses that processors have approved to take payments, or are still checking.",
+    Role.PLATFORM: "Businesses that processors have approved to take payments, or are still checking.",
+    Role.PARTNER: "The businesses of your application that take payments, and those still being checked.",
+    Role.MERCHANT: "Your business at each processor: whether it may take payments, and whether it is paid out.",
+}
+
+
+def _open_to(identity: Identity, processors: Sequence[str]) -> list[str]:
+    """Those that can take the identity at all: who told of no business can only be paid out to."""
+    return [name for name in processors if identity.is_merchant or name == _UNDERWRITES_NOBODY]
+
+
+def _row(merchant: Merchant) -> dict[str, Any]:
+    return {
+        "url": reverse("onboarding:merchant", args=[merchant.public_id]),
+        "cells": [
+            merchant.public_id,
+            merchant.processor,
+            badge(merchant.onboarding_state),
+            badge(merchant.processing_enabled),
+            badge(merchant.settlement_enabled),
+            merchant.mid,
+            moment(merchant.created_at),
+        ],
+    }
+
+
+def _moves(merchant: Merchant, verifications: Sequence[Verification]) -> bool:
+    is_provisioning = merchant.onboarding_state == Merchant.OnboardingState.PROVISIONING
+    return is_provisioning or any(row.state == Verification.State.PENDING for row in verifications)
+
+
+def _label(field: str) -> str:
+    """What the underwriting form calls a member of the identity: `entity.dob` is Date of birth."""
+    name = field.removeprefix("entity.")
+    if name.endswith("_address"):
+        return "Business address" if name.startswith("business") else "Home address"
+    return str(MerchantIdentityForm.base_fields[name].label)
+
+
+def _in_words(error: DomainError) -> list[str]:
+    """A refusal as sentences; members of the identity by the names of its form."""
+    if isinstance(error, FieldErrors):
+        return [sentence for single in error.errors for sentence in _in_words(single)]
+    if isinstance(error, FieldError) and error.field.startswith("entity."):
+        return [f"{_label(error.field)}: the processor needs it. Edit the identity first."]
+    return [str(error)]
+
+
+def _what_holds_now(changes: Mapping[str, Any], name: str) -> str:
+    """The switches that were moved, by name and new state."""
+    moved = [
+        f"{label} {'are' if label == 'Settlements' else 'is'} now {'enabled' if changes[switch] else 'disabled'}"
+        for switch, label in (("processing_enabled", "Processing"), ("settlement_enabled", "Settlements"))
+        if switch in changes
+    ]
+    if not moved:
+        return f"The settings of {name} were saved."
+    return f"{' and '.join([moved[0], *(part.lower() for part in moved[1:])])} for {name}."
