@@ -48,10 +48,12 @@ handler400, handler404, handler500 = bad_request, not_found, server_error
 urlpatterns = [
     path("", front_door),
     path("", include("onboarding.api.urls")),
+    path("", include("payments.api.urls")),
     path("schema", SchemaView.as_view(), name="schema"),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("dashboard/account/", include("portal.account_urls")),
     path("dashboard/", include("portal.urls")),
     path("dashboard/", include("onboarding.portal.urls")),
+    path("dashboard/", include("payments.portal.urls")),
 ]

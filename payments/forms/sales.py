@@ -1,0 +1,145 @@
+"""The form of a sale. It asks; the rules are those of the API's body and of the service."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from django import forms
+from rest_framework.exceptions import ValidationError
+
+from api.errors import field_errors
+from onboarding.models import Merchant, PaymentInstrument
+from payments.forms.amounts import UnitsField, minor_units
+from payments.serializers.transfers import TransferInput
+from resources.errors import DomainError, FieldError, FieldErrors
+
+_OTHER_CARD = "source_id"
+
+
+class SaleForm(forms.Form):
+    """What is charged to which card. `body` is the validated body of POST /transfers, once the form is valid.
+
+    Its hidden key is the idempotency key: a form that is sent twice makes one transfer.
+    """
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    amount = UnitsField(label="Amount")
+    currency = forms.ChoiceField(label="Currency")
+    source = forms.ChoiceField(label="Card", required=False)
+    source_id = forms.CharField(
+        label="Another card's id",
+        required=False,
+        max_length=64,
+        help_text="Begins with PI. It is charged instead of the card chosen above.",
+    )
+    fee = UnitsField(
+        label="Fee", required=False, help_text="What the partner keeps of the amount; the rest is the merchant's."
+    )
+    statement_descriptor = forms.CharField(
+        label="Statement descriptor",
+        required=False,
+        max_length=20,
+        help_text="What the buyer reads on the statement; the merchant's own otherwise.",
+    )
+    tags = forms.CharField(
+        label="Tags",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line, for example order: 1001.",
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        merchant: Merchant,
+        cards: Iterable[PaymentInstrument],
+        currencies: Iterable[str],
+        initial: Mapping[str, Any],
+    ) -> None:
+        super().__init__(data, initial=dict(initial))
+        self.merchant = merchant
+        self.body: dict[str, Any] = {}
+        self._offer("source", [("", "Choose a card"), *((card.public_id, card_in_words(card)) for card in cards)])
+        self._offer("currency", [(currency, currency) for currency in currencies])
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the whole by the API's rules; each refusal goes to its field."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        told = self._told(cleaned)
+        if self.errors:
+            return cleaned
+        body = TransferInput(data=told)
+        try:
+            body.is_valid(raise_exception=True)
+        except ValidationError as error:
+            self.refuse(FieldErrors(field_errors(error.detail)))
+        else:
+            self.body = body.validated_data
+        return cleaned
+
+    def refuse(self, error: DomainError) -> None:
+        """Put a refusal beside its field, where it has one."""
+        for refusal in error.errors if isinstance(error, FieldErrors) else [error]:
+            self.add_error(self._field_of(refusal), str(refusal))
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """What was filled in, as it was sent."""
+        return {bound.name: bound.data for bound in self if bound.data}
+
+    def renew(self, key: str) -> None:
+        """Let the same values be sent as another sale."""
+        self.data = {**dict(self.data.items()), "key": key}
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        cast("forms.ChoiceField", self.fields[name]).choices = choices
+
+    def _told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
+        source = cleaned.get(_OTHER_CARD) or cleaned.get("source")
+        if not source and not {"source", _OTHER_CARD} & set(self.errors):
+            self.add_error("source", "Choose a card, or name one by its id.")
+        told = {
+            "merchant": self.merchant.public_id,
+            "source": source,
+            "currency": cleaned.get("currency"),
+            "statement_descriptor": cleaned.get("statement_descriptor") or None,
+            "tags": self._tags(cleaned.get("tags", "")),
+        }
+        for name in ("amount", "fee"):
+            if cleaned.get(name) is not None and told["currency"]:
+                told[name] = self._in_minor_units(name, cleaned)
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _in_minor_units(self, name: str, cleaned: Mapping[str, Any]) -> int | None:
+        if name == "amount" and not cleaned[name]:
+            self.add_error(name, "An amount above 0 is needed.")
+            return None
+        try:
+            return minor_units(cleaned[name], cleaned["currency"])
+        except forms.ValidationError as error:
+            self.add_error(name, error)
+            return None
+
+    def _tags(self, text: str) -> dict[str, str]:
+        tags = {}
+        for line in filter(None, map(str.strip, text.splitlines())):
+            key, sign, value = (part.strip() for part in line.partition(":"))
+            if not (sign and key and value):
+                self.add_error("tags", "Write each tag on a line of its own, as name: value.")
+                break
+            tags[key] = value
+        return tags
+
+    def _field_of(self, refusal: DomainError) -> str | None:
+        if not isinstance(refusal, FieldError):
+            return None
+        name = refusal.field.partition(".")[0]
+        if name == "source" and self.data.get(_OTHER_CARD):
+            name = _OTHER_CARD
+        return name if name in self.fields else None
+
+
+def card_in_words(card: PaymentInstrument) -> str:
+    """A card as one chooses it: its network and last four, whose it is, until when."""
+    expiry = f"expires {card.expiration_month:02}/{card.expiration_year}"
+    return ", ".join(part for part in (card.display_name, card.name, expiry) if part)

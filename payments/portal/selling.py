@@ -1,0 +1,38 @@
+"""Whether a merchant can sell, for the pages that offer a sale. The service asks again, under its locks."""
+
+from django.db.models import QuerySet
+
+from onboarding.models import Merchant
+from payments import services
+from tenancy.models import Processor
+
+_SELLS_NOTHING = Processor.Name.VISA_V1
+_RECEIVES_ONLY = "A merchant at VISA_V1 receives money and sells nothing."
+
+
+def able_to_sell(merchants: QuerySet[Merchant]) -> QuerySet[Merchant]:
+    """Those to whose sale there is no obstacle."""
+    return merchants.filter(
+        onboarding_state=Merchant.OnboardingState.APPROVED,
+        processing_enabled=True,
+        application__enabled=True,
+        application__processing_enabled=True,
+        enabled_processor__enabled=True,
+    ).exclude(processor=_SELLS_NOTHING)
+
+
+def obstacle_to_sales(merchant: Merchant) -> str:
+    """Why a merchant cannot sell, empty where it can; its application and processor are joined."""
+    if merchant.processor == _SELLS_NOTHING:
+        return _RECEIVES_ONLY
+    if merchant.onboarding_state != Merchant.OnboardingState.APPROVED:
+        return services.MerchantNotApproved.message
+    application = merchant.application
+    for whose, is_on in (
+        ("merchant", merchant.processing_enabled),
+        ("application", application.enabled and application.processing_enabled),
+        ("processor", merchant.enabled_processor.enabled),
+    ):
+        if not is_on:
+            return str(services.ProcessingDisabled(whose))
+    return ""

@@ -1,0 +1,4 @@
+from payments.services.admission import InstrumentDisabled, MerchantNotApproved, ProcessingDisabled
+from payments.services.transfers import IdempotencyIdUsed, create_sale
+
+__all__ = ["IdempotencyIdUsed", "InstrumentDisabled", "MerchantNotApproved", "ProcessingDisabled", "create_sale"]

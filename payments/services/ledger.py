@@ -1,0 +1,135 @@
+"""Posting to the ledger, and reading it. All here runs inside the caller's transaction."""
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from onboarding.models import Merchant
+from payments.models import LedgerAccount, Posting, Transfer
+from resources import ids
+from resources.models import Resource
+from tenancy.actors import Actor
+from tenancy.models.tenants import TenantResource
+
+SALE = "sale"
+
+# One statement, because a journal and its legs must come in one. An account that somebody else is opening at this very
+# moment is neither in sight nor ours: then nothing is posted, and the next try, with a later view, finds it.
+_POST = """
+WITH leg AS (
+    SELECT * FROM unnest(
+        %(legs)s::uuid[], %(accounts)s::uuid[], %(merchants)s::uuid[], %(kinds)s::text[], %(currencies)s::text[],
+        %(amounts)s::bigint[]
+    ) AS leg (id, new_account_id, merchant_id, kind, currency, amount)
+), known AS (
+    SELECT leg.id, account.id AS account_id FROM leg JOIN ledger_account account
+    ON account.application_id = %(application)s AND account.merchant_id = leg.merchant_id
+        AND account.kind = leg.kind AND account.currency = leg.currency
+), opened AS (
+    INSERT INTO ledger_account (id, application_id, merchant_id, kind, currency, balance)
+    SELECT DISTINCT ON (merchant_id, kind, currency)
+        new_account_id, %(application)s, merchant_id, kind, currency, 0
+    FROM leg WHERE NOT EXISTS (SELECT FROM known WHERE known.id = leg.id)
+    ORDER BY merchant_id, kind, currency
+    ON CONFLICT (application_id, merchant_id, kind, currency) DO NOTHING
+    RETURNING id, merchant_id, kind, currency
+), placed AS (
+    SELECT id, account_id FROM known
+    UNION ALL SELECT leg.id, opened.id FROM leg JOIN opened USING (merchant_id, kind, currency)
+), journal AS (
+    INSERT INTO ledger_journal (id, application_id, reason, resource_kind, resource_id, posted_at)
+    SELECT %(journal)s, %(application)s, %(reason)s, %(resource_kind)s, %(resource)s, %(at)s
+    WHERE (SELECT count(*) FROM placed) = (SELECT count(*) FROM leg)
+    RETURNING id
+)
+INSERT INTO ledger_posting (id, application_id, journal_id, account_id, amount, currency)
+SELECT leg.id, %(application)s, journal.id, placed.account_id, leg.amount, leg.currency
+FROM leg JOIN placed USING (id), journal
+"""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What one account of a merchant gets: minor units, positive debits it, negative credits it."""
+
+    kind: LedgerAccount.Kind
+    merchant_id: uuid.UUID
+    amount: int
+    currency: str
+
+
+def post(*, reason: str, resource: Resource, application_id: uuid.UUID, legs: Sequence[Leg], at: datetime) -> None:
+    """Write one journal of a resource; accounts are opened where they are missing, legs of nothing are left out.
+
+    Raises ValueError when the legs do not sum to zero per currency, or nothing is left of them. The database raises
+    IntegrityError, also when the resource has a journal of this reason already. Of several journals in one transaction
+    the accounts are locked in the order of posting: lock what they have in common first, as the merchant.
+    """
+    legs = [leg for leg in legs if leg.amount]
+    _refuse_unbalanced(legs)
+    parameters: dict[str, Any] = {
+        "journal": ids.new_id(),
+        "application": application_id,
+        "reason": reason,
+        "resource_kind": resource.KIND,
+        "resource": resource.pk,
+        "at": at,
+        "legs": [ids.new_id() for _ in legs],
+        "accounts": [ids.new_id() for _ in legs],
+        "merchants": [leg.merchant_id for leg in legs],
+        "kinds": [leg.kind.value for leg in legs],
+        "currencies": [leg.currency for leg in legs],
+        "amounts": [leg.amount for leg in legs],
+    }
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute(_POST, parameters)
+            if cursor.rowcount:
+                return
+    raise RuntimeError(f"The accounts of {reason} of {resource.public_id} are not in sight.")
+
+
+def _refuse_unbalanced(legs: Sequence[Leg]) -> None:
+    if not legs:
+        raise ValueError("There is nothing to post.")
+    sums: Counter[str] = Counter()
+    for leg in legs:
+        sums[leg.currency] += leg.amount
+    if any(sums.values()):
+        raise ValueError(f"The legs do not sum to zero: {dict(sums)}")
+
+
+def legs_of_sale(transfer: Transfer) -> list[Leg]:
+    """The processor owes us the amount; of it we owe the merchant all but the fee, and the partner the fee."""
+    kinds = LedgerAccount.Kind
+    amounts = {
+        kinds.PROCESSOR_CLEARING: transfer.amount,
+        kinds.MERCHANT_BALANCE: transfer.fee - transfer.amount,
+        kinds.PARTNER_FEES: -transfer.fee,
+    }
+    return [
+        Leg(kind=kind, merchant_id=transfer.merchant_id, amount=amount, currency=transfer.currency)
+        for kind, amount in amounts.items()
+        if amount
+    ]
+
+
+def postings_of(resource: TenantResource, *, by: Actor) -> list[Posting]:
+    """The legs of a resource's journals, oldest first; a merchant gets those of its balance account."""
+    postings = Posting.objects.visible_to(by).filter(
+        application_id=resource.application_id, journal__resource_id=resource.pk
+    )
+    return list(postings.select_related("journal", "account").order_by("journal__posted_at", "journal_id", "id"))
+
+
+def balances_of(merchant: Merchant, *, by: Actor) -> list[LedgerAccount]:
+    """The accounts of a merchant by currency and kind; a merchant gets its balance only."""
+    accounts = LedgerAccount.objects.visible_to(by).filter(
+        application_id=merchant.application_id, merchant_id=merchant.pk
+    )
+    return list(accounts.order_by("currency", "kind"))

@@ -1,0 +1,148 @@
+"""What a provider knows, taken over anew: copied rows are deleted, and come back as they were."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from events.models import Audit, Event
+from onboarding.models import Merchant, PaymentInstrument, Verification
+from payments.models import Journal, LedgerAccount, Posting, Transfer
+from providers import copying
+from providers.port import Account, Sell
+from providers.registry import provider_of
+from resources import ids
+from tenancy.actors import system
+from tenancy.transactions import transaction
+from tests.conftest import ApiClient
+from tests.factories.onboarding import make_identity, make_merchant_identity
+from tests.factories.payments import (
+    let_time_pass,
+    make_bank_account,
+    make_card,
+    make_merchant,
+    make_processor,
+    make_sale,
+)
+from tests.factories.tenancy import make_application
+
+pytestmark = pytest.mark.django_db
+
+COPIED: tuple[Any, ...] = (PaymentInstrument, Merchant, Verification, Transfer)
+OURS: dict[Any, set[str]] = {
+    PaymentInstrument: {"copied_at"},
+    Merchant: {"copied_at", "merchant_profile_id"},
+    Verification: {"copied_at"},
+    Transfer: {"copied_at"},
+}
+"""What a provider does not keep for us: when we copied, and settings of our own."""
+MOMENTS = {"created_at", "updated_at"}
+"""Ours are of the request, theirs of its arrival, a moment later."""
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class Shop:
+    """One of each: approved, held and rejected merchants, a retry; cards and an account; sales of every ending."""
+
+    def __init__(self) -> None:
+        self.application, self.login = make_application()
+        make_processor(self.application)
+        identity = make_merchant_identity(self.application)
+        self.merchant = make_merchant(identity)
+        for tax_id in ("000000002", "000000003"):
+            make_merchant(make_merchant_identity(self.application, business_tax_id=tax_id))
+        buyer = make_identity(self.application)
+        make_bank_account(identity, tags={"for": "payouts"})
+        card, stolen = make_card(buyer), make_card(buyer, number="4000000000000119")
+        make_sale(self.merchant, card, amount=5000, fee=200, tags={"order": "1"})
+        make_sale(self.merchant, card, amount=102, idempotency_id="one")
+        make_sale(self.merchant, stolen)
+        let_time_pass(self.application, 0)
+        ApiClient(self.login).post(f"/merchants/{self.merchant.public_id}/verifications", {})
+        let_time_pass(self.application, 0)
+
+    @property
+    def account(self) -> Account:
+        return Account(self.application.pk)
+
+    def copy_everything(self) -> int:
+        return copying.copy_everything("DUMMY_V1", self.account, by=system("test"), at=AT)
+
+    def rows(self, model: Any) -> dict[Any, dict[str, Any]]:
+        with transaction(by=system("test")):
+            rows = model.objects.filter(application_id=self.application.pk).values()
+            return {
+                row["id"]: {name: value for name, value in row.items() if name not in OURS.get(model, ())}
+                for row in rows
+            }
+
+    def everything_else(self) -> list[Any]:
+        return [self.rows(model) for model in (Event, Audit, LedgerAccount, Journal, Posting)]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def test_deleted_rows_come_back_as_they_were(shop: Shop) -> None:
+    before = [shop.rows(model) for model in COPIED]
+    others = shop.everything_else()
+
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        for model in COPIED:
+            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE application_id = %s", [shop.application.pk])
+    assert [shop.rows(model) for model in COPIED] == [{}, {}, {}, {}]
+    count = shop.copy_everything()
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    assert count == sum(len(rows) for rows in before)
+    assert [difference for model, rows in zip(COPIED, before, strict=True)
+            for difference in differences(model, rows, shop.rows(model))] == []  # fmt: skip
+    assert shop.everything_else() == others
+
+
+def differences(model: Any, before: dict[Any, Any], after: dict[Any, Any]) -> list[tuple[str, str, Any, Any]]:
+    """Table, column and both values of whatever is not as it was; rows that are gone or new as a whole."""
+    found = [(model.__name__, "row", before.get(key), after.get(key)) for key in before.keys() ^ after.keys()]
+    for key in before.keys() & after.keys():
+        found += [
+            (model.__name__, name, value, after[key][name])
+            for name, value in before[key].items()
+            if after[key][name] != value
+            and not (name in MOMENTS and timedelta(0) < after[key][name] - value < timedelta(seconds=5))
+        ]
+    return found
+
+
+def test_what_is_known_already_stays_untouched(shop: Shop) -> None:
+    before = [shop.rows(model) for model in COPIED]
+    others = shop.everything_else()
+
+    assert shop.copy_everything() == shop.copy_everything() == sum(len(rows) for rows in before)
+
+    assert [shop.rows(model) for model in COPIED] == before
+    assert shop.everything_else() == others
+
+
+def test_sale_that_we_never_heard_of_comes_with_its_journal_and_without_events(shop: Shop) -> None:
+    with transaction(by=system("test")):
+        card = PaymentInstrument.objects.filter(application=shop.application, bin="489514").get()
+    events = shop.rows(Event)
+    sold = Sell(
+        id=ids.new_id(), merchant_id=shop.merchant.pk, source_id=card.pk, amount=7100, currency="USD", fee=100,
+        tags={"taken": "elsewhere"},
+    )  # fmt: skip
+    provider_of("DUMMY_V1").carry_out(sold, reference="elsewhere-1", account=shop.account)
+
+    shop.copy_everything()
+
+    with transaction(by=system("test")):
+        transfer = Transfer.objects.get(pk=sold.id)
+        legs = Posting.objects.filter(journal__resource_id=sold.id).values_list("account__kind", "amount")
+        assert dict(legs) == {"PROCESSOR_CLEARING": 7100, "MERCHANT_BALANCE": -7000, "PARTNER_FEES": -100}
+    assert (transfer.state, transfer.amount, transfer.tags) == ("SUCCEEDED", 7100, {"taken": "elsewhere"})
+    assert (transfer.merchant_id, transfer.provider) == (shop.merchant.pk, "sandbox")
+    assert shop.rows(Event) == events
