@@ -6,12 +6,14 @@ IN_VENV := .venv/bin/python
 PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 
-.PHONY: help run test lint check reset setup-test assets lock clean
+.PHONY: help run manage test test-faults lint check reset setup-test assets lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run    set up, then start everything with demo data (PORT=8000); Ctrl-C stops"
+	@echo "make manage run a command of manage.py beside it: ARGS=\"check_ledger\""
 	@echo "make test   set up, then run all tests"
+	@echo "make test-faults  set up, then the tests of money, faults and jobs in their long form: more kills, duplicates, steps"
 	@echo "make lint   set up, then ruff, mypy, the import contract and djlint"
 	@echo "make check  set up, then Django's checks on production settings, migrations complete, static files collected"
 	@echo "make reset  throw away the data of make run"
@@ -23,9 +25,20 @@ help:
 run: .venv/.ready-to-run
 	@exec $(IN_VENV) -m config.run
 
+# Beside a running `make run`, with its settings: make manage ARGS="check_ledger"
+manage: .venv/.ready-to-run
+	@test -f .run/manage.env || { echo "Nothing runs here. Start it first: make run"; exit 1; }
+	@set -a; . ./.run/manage.env; exec $(IN_VENV) manage.py $(ARGS)
+
 # Files go to workers as a whole, so that one worker shares what is dear to start within a file.
 test: .venv/.ready-to-test
 	@exec $(IN_VENV) -m pytest -n 2 --dist loadfile $(ARGS)
+
+# Where MERCHANTRY_LONG counts, and what stands beside it. Takes minutes.
+FAULT_TESTS := tests/payments tests/providers tests/jobs tests/api/test_idempotency.py
+
+test-faults: .venv/.ready-to-test
+	@exec env MERCHANTRY_LONG=1 $(IN_VENV) -m pytest -n 2 --dist loadfile $(FAULT_TESTS) $(ARGS)
 
 # mypy reads the settings, and those want an environment.
 lint: .venv/.ready-to-test

@@ -27,8 +27,10 @@ from config.embedded.settings import (
     read_shell_lines,
     sandbox_settings,
     shell_lines,
+    without_owner,
 )
 from config.embedded.valkey import ValkeyServer
+from config.environment import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 USUAL_PORT = 8000
@@ -81,6 +83,7 @@ class Supervisor:
         self._lock = FolderLock(folder)
         self._demo_file = folder / "demo.env"
         self._credentials_file = folder / "demo-credentials.env"
+        self._manage_file = folder / "manage.env"
         self._servers: list[PostgresServer | ValkeyServer] = []
         self._children: list[Child] = []
         self._unfinished: dict[Child, bytes] = {}
@@ -150,6 +153,7 @@ class Supervisor:
         self._adopt(start_worker(environment, self.root))
         self._adopt(start_beat(environment, self.root, self.folder / "beat"))
         self._wait_until_ready(port)
+        self._tell_manage(environment)
         self._announce(f"http://{HOST}:{port}", time.monotonic() - began)
 
     def _choose_port(self, *, patience: float) -> int:
@@ -209,6 +213,12 @@ class Supervisor:
             if time.monotonic() > end:
                 raise EmbeddedError(f"The web server did not become ready within {READY_SECONDS:.0f} seconds.")
 
+    def _tell_manage(self, environment: Mapping[str, str]) -> None:
+        """The settings of what runs, for `make manage`; those of web and worker, not the owner's."""
+        known = {variable.name for variable in TABLE}
+        told = {name: value for name, value in without_owner(environment).items() if name in known}
+        write_private(self._manage_file, shell_lines(told))
+
     def _announce(self, address: str, seconds: float) -> None:
         credentials = read_shell_lines(self._credentials_file)
         write_private(self._demo_file, shell_lines({"MERCHANTRY_URL": address} | credentials))
@@ -246,6 +256,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._demo_file.unlink(missing_ok=True)
+        self._manage_file.unlink(missing_ok=True)
         for child in reversed(self._children):
             child.stop(self._pumped_wait)
         self._pump(0)

@@ -355,6 +355,11 @@ def test_real_project_comes_up_twice_with_the_same_log_ins(tmp_path):
     running = Running(ROOT, folder=tmp_path / "run").wait_until_ready()
     first = read_shell_lines(running.demo_file)
     page = running.get("/readyz")
+    settings = running.folder / "manage.env"
+    mode, told = stat.S_IMODE(settings.stat().st_mode), read_shell_lines(settings)
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check_ledger"], cwd=ROOT, env=told, capture_output=True, text=True, check=True
+    )
     assert running.stop() == 0
 
     again = Running(ROOT, folder=tmp_path / "run", PORT=str(running.port)).wait_until_ready()
@@ -363,6 +368,8 @@ def test_real_project_comes_up_twice_with_the_same_log_ins(tmp_path):
 
     assert page == '{"status": "ready"}'
     assert first == second
+    assert (mode, "DATABASE_OWNER_URL" in told, settings.exists()) == (0o600, False, False)
+    assert "journals" in checked.stdout
     assert {name for name in first if name.endswith("_EMAIL")}
 
 
@@ -373,7 +380,7 @@ def test_keys_are_made_once_and_new_ones_added(tmp_path):
     keys = generated_keys(path)
 
     assert keys["SECRET_KEY"] == "kept=="
-    assert set(keys) == {"SECRET_KEY", "API_KEY_PEPPER", "VAULT_KEYS"}
+    assert set(keys) == {"SECRET_KEY", "API_KEY_PEPPER", "VAULT_KEYS", "VAULT_INDEX_KEY"}
     assert generated_keys(path) == keys
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
