@@ -1,6 +1,8 @@
 """The platform as real processes, for tests that cut wires and kill workers."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from config.embedded.processes import Child, wait_until
@@ -9,6 +11,9 @@ from config.embedded.settings import HOST, read_shell_lines, sandbox_settings
 from tests.plugin import valkey_settings
 
 READY_SECONDS = 60.0
+
+IS_LONG = os.environ.get("MERCHANTRY_LONG") == "1"
+"""Whether fault tests run in their long form: `make test-faults`."""
 
 
 class Stack:
@@ -56,6 +61,18 @@ class Stack:
         """Returns when it is ready."""
         self.web = start_web(self.environment, self.root, self.port, log=self.folder / "web.log")
         self.wait_until_ready()
+
+    @contextmanager
+    def another_web(self, name: str, **environment: str) -> Iterator[str]:
+        """A second web server on the same databases, told something else; gives its address, and is killed after."""
+        port, log = free_port(), self.folder / f"{name}.log"
+        web = start_web(self.environment | environment, self.root, port, log=log)
+        try:
+            if not wait_until(lambda: is_ready(port), READY_SECONDS):
+                raise AssertionError(f"The web server {name} is not ready.\n{web.last_words()}")
+            yield f"http://{HOST}:{port}"
+        finally:
+            web.kill()
 
     def start_worker(self, *options: str) -> None:
         """Returns at once: messages wait for it. `options` are more of Celery's own."""

@@ -6,6 +6,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,8 +17,8 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-MOST_PAGES = 1000
-"""More than that is a loop, or the demo has grown: look which."""
+OF_A_KIND = 8
+"""How many addresses of one shape are followed: more of the same would tell nothing new."""
 
 
 def hrefs(document: Any) -> Iterator[str]:
@@ -31,23 +32,34 @@ def hrefs(document: Any) -> Iterator[str]:
 
 
 def crawl(start: str, read: Callable[[str], tuple[int, list[str]]]) -> dict[str, int]:
-    """Addresses and how they answered, each asked once."""
+    """Addresses and how they answered, each asked once, and a few of each shape."""
     answers: dict[str, int] = {}
-    waiting = [start]
+    followed: Counter[str] = Counter()
+    waiting = deque([start])
     while waiting:
-        address = waiting.pop(0)
-        if address in answers:
+        address = waiting.popleft()
+        if address in answers or followed[shape(address)] >= OF_A_KIND:
             continue
-        assert len(answers) < MOST_PAGES, "the crawl does not end"
+        followed[shape(address)] += 1
         answers[address], found = read(address)
         waiting += found
     return answers
 
 
+def shape(address: str) -> str:
+    """A path without ids, and the names of its parameters."""
+    parts = urllib.parse.urlsplit(address)
+    names = sorted(name for name, _ in urllib.parse.parse_qsl(parts.query))
+    return "?".join((kind(parts.path), *names))
+
+
+def kind(path: str) -> str:
+    return re.sub(r"/(?=[A-Z]{2}[1-9A-Za-z])[1-9A-Za-z]{20,}|/(DUMMY|VISA)_V1", "/*", path)
+
+
 def kinds(answers: dict[str, int]) -> set[str]:
     """Paths without ids, to see that the crawl came around."""
-    paths = (urllib.parse.urlsplit(address).path for address in answers)
-    return {re.sub(r"/(?=[A-Z]{2}[1-9A-Za-z])[1-9A-Za-z]{20,}|/DUMMY_V1", "/*", path) for path in paths}
+    return {kind(urllib.parse.urlsplit(address).path) for address in answers}
 
 
 @pytest.mark.parametrize("who", ["ADMIN", "PARTNER", "PARTNER2"])
@@ -66,7 +78,8 @@ def test_every_link_of_the_api_answers(stack: Stack, who: str) -> None:
     assert kinds(answers) >= {
         "/", "/applications", "/applications/*", "/applications/*/processors", "/applications/*/processors/*",
         "/applications/*/users", "/applications/*/identities", "/applications/*/application_profile", "/identities",
-        "/identities/*", "/users", "/users/*", "/risk_profiles/*",
+        "/identities/*", "/users", "/users/*", "/risk_profiles/*", "/payment_instruments/*", "/merchants/*",
+        "/verifications/*", "/transfers", "/transfers/*", "/transfers/*/payment_instruments",
     }  # fmt: skip
 
 
@@ -116,4 +129,7 @@ def test_every_link_of_the_portal_answers(stack: Stack, who: str) -> None:
     answers = crawl(f"{stack.url}/dashboard/", browser.links)
 
     assert {address: status for address, status in answers.items() if status != 200} == {}
-    assert kinds(answers) >= {"/dashboard/", "/dashboard/identities/", "/dashboard/identities/*/"}
+    assert kinds(answers) >= {
+        "/dashboard/", "/dashboard/identities/", "/dashboard/identities/*/", "/dashboard/merchants/*/",
+        "/dashboard/payment-instruments/*/", "/dashboard/transfers/", "/dashboard/transfers/*/",
+    }  # fmt: skip

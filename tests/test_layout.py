@@ -27,7 +27,8 @@ def packages_of(folder: Path) -> set[str]:
 
 
 LOWER = packages_of(ROOT / "platform")
-UPPER = packages_of(ROOT) - {"tests"}
+NOT_SHIPPED = {"benchmarks", "tests"}
+UPPER = packages_of(ROOT) - NOT_SHIPPED
 OURS = LOWER | UPPER
 
 

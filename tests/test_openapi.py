@@ -26,11 +26,14 @@ from schemathesis.checks import (
 
 from api.parsing import MEDIA_TYPES
 from api.views import ApiView, ResourceViewSet
-from tenancy.models import ApplicationProfile, MerchantProfile, Processor, RiskProfile
-from tenancy.services import enable_processor
+from onboarding.models import Merchant, PaymentInstrument, Verification
+from payments.models import Transfer
+from resources import ids
+from tenancy.models import ApplicationProfile, MerchantProfile, RiskProfile
 from tenancy.transactions import transaction
 from tests.conftest import ApiClient
-from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
+from tests.factories.onboarding import make_merchant_identity, make_merchant_login
+from tests.factories.payments import make_bank_account, make_card, make_merchant, make_processor, make_sale
 from tests.factories.tenancy import Login, make_application, make_platform_login
 
 DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
@@ -89,7 +92,28 @@ def test_every_route_of_the_api_is_in_it() -> None:
     assert ("/", "get") in told
 
 
-@pytest.mark.parametrize(("path", "method"), [found for found in OPERATIONS if found[1] in {"post", "put"}])
+WRITES = [found for found in OPERATIONS if found[1] in {"post", "put"}]
+
+
+@pytest.mark.parametrize(("path", "method"), WRITES)
+def test_writes_are_told_with_their_key_and_their_refusals(path: str, method: str) -> None:
+    operation = DOCUMENT["paths"][path][method]
+
+    assert "Idempotency-Key" in {found["name"] for found in operation["parameters"] if found["in"] == "header"}
+    assert {"409", "422"} <= operation["responses"].keys()
+    asks_a_provider = (path, method) in {("/transfers", "post"), ("/payment_instruments", "post")}
+    assert ("402" in operation["responses"]) is asks_a_provider
+
+
+@pytest.mark.parametrize(("path", "method"), [found for found in OPERATIONS if found[1] == "get"])
+def test_reads_need_no_key(path: str, method: str) -> None:
+    operation = DOCUMENT["paths"][path][method]
+
+    assert [found["name"] for found in operation.get("parameters", []) if found["in"] == "header"] == []
+    assert not {"402", "409"} & operation["responses"].keys()
+
+
+@pytest.mark.parametrize(("path", "method"), WRITES)
 def test_bodies_are_told_under_every_media_type(path: str, method: str) -> None:
     content = DOCUMENT["paths"][path][method]["requestBody"]["content"]
 
@@ -128,6 +152,11 @@ def test_every_operation_refuses_strangers(anonymous: ApiClient, path: str, meth
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Basic realm="Merchantry"')
 
 
+KINDS: list[Any] = [
+    ApplicationProfile, MerchantProfile, RiskProfile, PaymentInstrument, Merchant, Verification, Transfer,
+]  # fmt: skip
+
+
 class World:
     """Log-ins of the three roles, and ids of theirs and of somebody else for the places of paths."""
 
@@ -137,13 +166,14 @@ class World:
         identity = make_merchant_identity(self.application)
         self.merchant = make_merchant_login(identity)
         foreign_application, foreign = make_application("Other")
-        for tenant in (self.application, foreign_application):
-            enable_processor(
-                application=tenant, name=Processor.Name.DUMMY_V1, config={}, by=self.admin.actor, at=tenant.created_at
-            )
+        foreign_identity = make_merchant_identity(foreign_application)
+        for owner in (identity, foreign_identity):
+            make_processor(owner.application)
+            make_sale(make_merchant(owner), make_card(owner))
+            make_bank_account(owner)
         with transaction(by=self.admin.actor):
-            profiles = [*ApplicationProfile.objects.all(), *MerchantProfile.objects.all(), *RiskProfile.objects.all()]
-        rows = [identity, make_identity(foreign_application), self.partner.user, foreign.user, *profiles]
+            made = [row for kind in KINDS for row in kind.objects.all()]
+        rows = [identity, foreign_identity, self.partner.user, foreign.user, *made]
         self.applications = [self.application.public_id, foreign_application.public_id]
         self.ids = [*self.applications, *(row.public_id for row in rows), "DUMMY_V1", "nonsense"]
 
@@ -151,6 +181,7 @@ class World:
         """One of the ids that may stand here, in turn."""
         prefixes = {"users": "US", "identities": "ID", "applications": "AP", "processors": "DUMMY"}
         prefixes |= {"application_profiles": "PP", "merchant_profiles": "MP", "risk_profiles": "RP"}
+        prefixes |= {"payment_instruments": "PI", "merchants": "MU", "verifications": "VI", "transfers": "TR"}
         kind = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
         fitting = [one for one in self.ids if one.startswith(prefixes[kind])]
         return [*fitting, *fitting, "nonsense", "ID111"][number % (2 * len(fitting) + 2)]
@@ -168,7 +199,23 @@ def world(db: None, settings: Any) -> Iterator[World]:
         signal.connect(close_old_connections)
 
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS: list[Any] = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def test_sale_and_decline_are_as_told(world: World) -> None:
+    with transaction(by=world.partner.actor):
+        (sale,) = Transfer.objects.visible_to(world.partner.actor)
+    body = {
+        "merchant": ids.public_id("MU", sale.merchant_id), "source": ids.public_id("PI", sale.source_id),
+        "currency": "USD",
+    }  # fmt: skip
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.app = WSGIHandler()
+    headers = {"Authorization": ApiClient(world.partner).headers["Authorization"]}
+
+    for amount, status in ((2500, 201), (193, 402)):
+        case = schema["/transfers"]["POST"].Case(body=body | {"amount": amount}, media_type="application/json")
+        assert case.call_and_validate(headers=headers, checks=CHECKS).status_code == status
 
 
 @pytest.mark.fuzz

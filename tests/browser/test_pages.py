@@ -6,7 +6,8 @@ import pytest
 from django.urls import URLPattern
 from playwright.sync_api import BrowserContext, Page, expect
 
-from onboarding.portal.urls import urlpatterns
+from onboarding.portal.urls import urlpatterns as onboarding_pages
+from payments.portal.urls import urlpatterns as payments_pages
 from tests.browser.conftest import DESKTOP, PHONE, SignIn, keep_screenshot, overflows, violations
 
 pytestmark = pytest.mark.browser
@@ -33,12 +34,31 @@ PAGES = {
     "create-platform-user": "/dashboard/api-keys/new/",
     "api-user": "{api_user}",
     "audit": "/dashboard/audit/",
+    "identity-instruments": "{identity}payment-instruments/",
+    "identity-processors": "{identity}processors/",
+    "merchants": "/dashboard/merchants/",
+    "merchant": "{merchant}",
+    "edit-merchant": "{merchant}edit/",
+    "verification": "{verification}",
+    "payment-instruments": "/dashboard/payment-instruments/",
+    "payment-instrument": "{payment_instrument}",
+    "transfers": "/dashboard/transfers/",
+    "transfer": "{transfer}",
+    "choose-merchant": "/dashboard/transfers/new/",
+    "create-transfer": "{sale}",
 }
 STATES = {
     "disable-key": "{api_user}?confirm=disable",
     "disable-person": "{person}?confirm=disable",
     "refused-filters": "/dashboard/identities/?created_at.gte=x&business_type=y",
     "nothing-matches": "/dashboard/audit/?action=x&author_name=y",
+    "add-bank-account": "{identity}payment-instruments/?add=bank-account",
+    "add-card": "{identity}payment-instruments/?add=card",
+    "provision-merchant": "{identity}processors/?provision",
+    "create-verification": "{merchant}?confirm=verification",
+    "rejected-merchant": "{rejected_merchant}",
+    "declined-transfer": "{declined_transfer}",
+    "refused-amounts": "/dashboard/transfers/?amount=twelve&state=x",
 }
 ONLY_POST = {"create-application-user"}
 SHOWN_ONCE = {"api-user-secret"}
@@ -46,7 +66,8 @@ WITHOUT_ACCOUNT = ("/dashboard/account/login/", "/dashboard/account/password/res
 
 
 def test_every_page_is_listed_here() -> None:
-    names = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)}
+    patterns = [*onboarding_pages, *payments_pages]
+    names = {pattern.name for pattern in patterns if isinstance(pattern, URLPattern)}
 
     assert names == set(PAGES) | ONLY_POST | SHOWN_ONCE
 
@@ -55,8 +76,21 @@ def test_every_page_is_listed_here() -> None:
 def places(sign_in: SignIn) -> dict[str, str]:
     """The addresses of one resource each, found by clicking through lists."""
     page = sign_in("ADMIN")
-    lists = {"application": "applications", "identity": "identities", "person": "people", "api_user": "api-keys"}
-    return {name: _first_link(page, f"/dashboard/{path}/") for name, path in lists.items()}
+    lists = {
+        "application": "applications/",
+        "identity": "identities/?business_type=LIMITED_LIABILITY_COMPANY",
+        "person": "people/",
+        "api_user": "api-keys/",
+        "merchant": "merchants/?onboarding_state=APPROVED&processor=DUMMY_V1",
+        "rejected_merchant": "merchants/?onboarding_state=REJECTED",
+        "payment_instrument": "payment-instruments/?type=PAYMENT_CARD",
+        "transfer": "transfers/?state=SUCCEEDED",
+        "declined_transfer": "transfers/?state=FAILED",
+        "sale": "transfers/new/",
+    }
+    found = {name: _first_link(page, f"/dashboard/{path}") for name, path in lists.items()}
+    page.goto(found["merchant"])
+    return found | {"verification": str(page.locator("#verifications a").first.get_attribute("href"))}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -199,7 +233,8 @@ def test_merchant_sees_only_itself(sign_in: SignIn) -> None:
     page.goto("/dashboard/identities/")
 
     assert page.locator("tbody tr").count() == 1
-    assert [link.inner_text() for link in page.locator("nav .nav-link").all()] == ["Identities"]
+    entries = [link.inner_text() for link in page.locator("nav .nav-link").all()]
+    assert entries == ["Transfers", "Identities", "Merchants", "Payment instruments"]
 
 
 @pytest.mark.parametrize("path", ["people/", "audit/", "applications/new/"])

@@ -1,4 +1,4 @@
-"""The guide "Creating an Application" as it is printed, typed into a shell; only host, credentials and ids are ours."""
+"""Guides as they are printed, typed into a shell; only host, credentials and ids are ours."""
 
 import json
 import subprocess
@@ -10,9 +10,15 @@ import pytest
 from tests.replay.comparison import DOCUMENTED_HOST
 from tests.stack import Stack
 
-GUIDE = Path(__file__).with_name("creating-an-application.txt").read_text()
 DOCUMENTED_ADMIN = "USimz3zSq5R2PqiEBXY6rSiJ:8bacba32-9550-48ff-b567-fe7648947041"
-STEPS = [f"curl {command}" for command in GUIDE.split("curl ")[1:]]
+DOCUMENTED_PARTNER = "USrkaK96dJw8fNXn5b71wQ9u:b0ddd02f-9018-47fc-be48-34399ffd700e"
+DOCUMENTED_MERCHANTS = ("MUb37LGvcCV4sNdjyzuJZETx", "MUmMpVqaad7Va1YQR2soR3tq")
+"""That of the guide's third step, and the other one that its last step names in its place."""
+
+
+def steps_of(guide: str) -> list[str]:
+    commands = Path(__file__).with_name(f"{guide}.txt").read_text().split("curl ")[1:]
+    return [f"curl {command}" for command in commands]
 
 
 def type_in(command: str) -> dict[str, Any]:
@@ -21,10 +27,11 @@ def type_in(command: str) -> dict[str, Any]:
 
 
 @pytest.mark.stack
-def test_the_guide_works_word_for_word(stack: Stack) -> None:
+def test_creating_an_application_works_word_for_word(stack: Stack) -> None:
     admin = "{MERCHANTRY_ADMIN_USERNAME}:{MERCHANTRY_ADMIN_PASSWORD}".format_map(stack.credentials)
     user, application, processor, processing, settlement = [
-        step.replace(DOCUMENTED_HOST, stack.url).replace(DOCUMENTED_ADMIN, admin) for step in STEPS
+        step.replace(DOCUMENTED_HOST, stack.url).replace(DOCUMENTED_ADMIN, admin)
+        for step in steps_of("creating-an-application")
     ]
 
     owner = type_in(user)
@@ -39,3 +46,27 @@ def test_the_guide_works_word_for_word(stack: Stack) -> None:
     assert (settles["id"], settles["settlement_enabled"]) == (made["id"], True)
     partner = type_in(f"curl {stack.url}/applications -u {owner['id']}:{owner['password']}")
     assert [document["id"] for document in partner["_embedded"]["applications"]] == [made["id"]]
+
+
+@pytest.mark.stack
+def test_getting_started_works_word_for_word(stack: Stack) -> None:
+    partner = "{MERCHANTRY_PARTNER_USERNAME}:{MERCHANTRY_PARTNER_PASSWORD}".format_map(stack.credentials)
+    seller, account, provision, buyer, card, sale = [
+        step.replace(DOCUMENTED_HOST, stack.url).replace(DOCUMENTED_PARTNER, partner)
+        for step in steps_of("getting-started")
+    ]
+
+    merchant_identity = type_in(seller)["id"]
+    funded = type_in(account.replace("IDpHEprvRCz6Sp4BGTEgsyKk", merchant_identity))
+    merchant = type_in(provision.replace("IDpHEprvRCz6Sp4BGTEgsyKk", merchant_identity))
+    tokenised = type_in(card.replace("IDstGoxAgMtDaFam7bbhwsBn", type_in(buyer)["id"]))
+    for documented in DOCUMENTED_MERCHANTS:
+        sale = sale.replace(documented, merchant["id"])
+    sold = type_in(sale.replace("PIqf952xmeuiF179wdMiPXrW", tokenised["id"]))
+
+    assert (funded["identity"], funded["masked_account_number"]) == (merchant_identity, "XXXXX3123")
+    assert (merchant["processor"], merchant["onboarding_state"]) == ("DUMMY_V1", "APPROVED")
+    assert (sold["amount"], sold["state"]) == (370744, "SUCCEEDED")
+    assert (sold["merchant"], sold["source"]) == (merchant["id"], tokenised["id"])
+    found = type_in(f"curl {stack.url}/transfers/{sold['id']} -u {partner}")
+    assert (found["id"], found["state"], found["tags"]) == (sold["id"], "SUCCEEDED", {"test": "sale"})

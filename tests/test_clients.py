@@ -1,0 +1,173 @@
+"""The official Python client against the running platform: its address is changed, and nothing else."""
+
+import uuid
+from typing import Any
+
+import pytest
+from finix.api_client import FinixClient
+from finix.configuration import Configuration
+from finix.exceptions import ApiException, ForbiddenException, NotFoundException, UnauthorizedException
+
+from tests.factories.onboarding import BUYER, MERCHANT
+from tests.factories.payments import BANK_ACCOUNT, CARD
+from tests.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+
+def client_of(stack: Stack, *, password: str | None = None) -> FinixClient:
+    return FinixClient(
+        Configuration(
+            environment=stack.url,
+            username=stack.credentials["MERCHANTRY_PARTNER_USERNAME"],
+            password=password or stack.credentials["MERCHANTRY_PARTNER_PASSWORD"],
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> FinixClient:
+    return client_of(stack)
+
+
+class Shop:
+    """A merchant with a bank account and a buyer with a card, as the client makes them."""
+
+    def __init__(self, client: FinixClient) -> None:
+        self.identity = client.identities.create(
+            create_identity_request={"entity": MERCHANT, "tags": {"made_by": "client"}}
+        )
+        self.bank_account = client.payment_instruments.create(
+            create_payment_instrument_request=BANK_ACCOUNT | {"identity": self.identity.id}
+        )
+        self.merchant = client.merchants.create(
+            self.identity.id, create_merchant_underwriting_request={"processor": "DUMMY_V1"}
+        )
+        self.buyer = client.identities.create(create_identity_request={"entity": BUYER})
+        self.card = client.payment_instruments.create(
+            create_payment_instrument_request=CARD | {"identity": self.buyer.id}
+        )
+
+    def sell(self, client: FinixClient, amount: int, *, is_checked: bool = False, **members: Any) -> Any:
+        body = {"merchant": self.merchant.id, "source": self.card.id, "amount": amount, "currency": "USD"}
+        return client.transfers.create(create_transfer_request=body | members, _check_return_type=is_checked)
+
+
+@pytest.fixture(scope="module")
+def shop(client: FinixClient) -> Shop:
+    return Shop(client)
+
+
+def test_onboarding_is_read_into_the_clients_models(client: FinixClient, shop: Shop) -> None:
+    identity, merchant = client.identities.get(shop.identity.id), client.merchants.get(shop.merchant.id)
+
+    assert (identity.entity["business_name"], identity.entity["tax_id_provided"]) == ("Bobs Burgers", True)
+    assert (identity.entity["dob"]["year"], identity.tags) == (1978, {"made_by": "client"})
+    assert (merchant.identity, merchant.onboarding_state) == (shop.identity.id, "APPROVED")
+    assert (merchant.processing_enabled, merchant.merchant_name) == (True, "Bobs Burgers")
+    assert (shop.bank_account.masked_account_number, shop.bank_account.bank_code) == ("XXXXX0016", "122105278")
+    assert (shop.card.brand, shop.card.last_four, shop.card.bin) == ("VISA", "0006", "489514")
+    assert client.payment_instruments.get(shop.card.id).fingerprint == shop.card.fingerprint
+
+
+def test_answers_pass_the_clients_own_type_check(client: FinixClient, shop: Shop) -> None:
+    sale = shop.sell(client, 3100, is_checked=True)
+
+    identity = client.identities.get(shop.identity.id, _check_return_type=True)
+    assert identity.entity.dob.year == 1978
+    merchant = client.merchants.get(shop.merchant.id, _check_return_type=True)
+    assert (merchant.onboarding_state, merchant.ready_to_settle_upon) == ("APPROVED", "RECONCILIATION")
+    for read, public_id in (
+        (client.payment_instruments, shop.card.id), (client.payment_instruments, shop.bank_account.id),
+        (client.transfers, sale.id), (client.verifications, shop.merchant.verification),
+    ):  # fmt: skip
+        assert read.get(public_id, _check_return_type=True).id == public_id
+
+
+def test_identity_is_updated(client: FinixClient, shop: Shop) -> None:
+    updated = client.identities.update(shop.buyer.id, update_identity_request={"tags": {"loyal": "yes"}})
+
+    assert (updated.id, updated.tags) == (shop.buyer.id, {"loyal": "yes"})
+
+
+def test_sale_succeeds_and_is_found_again(client: FinixClient, shop: Shop) -> None:
+    sale = shop.sell(client, 12500, fee=100, tags={"order": "7"})
+
+    assert (sale.state, sale.amount, sale.fee, sale.currency) == ("SUCCEEDED", 12500, 100, "USD")
+    assert (sale.source, sale.merchant_identity, sale.type) == (shop.card.id, shop.identity.id, "DEBIT")
+    found = client.transfers.get(sale.id)
+    assert (found.id, found.trace_id, found.tags) == (sale.id, sale.trace_id, {"order": "7"})
+
+
+def test_repeated_sale_is_the_first_one(client: FinixClient, shop: Shop) -> None:
+    key = str(uuid.uuid4())
+
+    first, again = (shop.sell(client, 4711, idempotency_id=key) for _ in range(2))
+
+    assert (again.id, again.idempotency_id) == (first.id, key)
+    assert [sale.id for sale in client.transfers.list(idempotency_id=key)] == [first.id]
+    with pytest.raises(ApiException) as refusal:
+        shop.sell(client, 4712, idempotency_id=key)
+    assert (refusal.value.status, refusal.value.body.errors[0].code) == (422, "IDEMPOTENCY_MISMATCH")
+
+
+def test_lists_are_paged_through_to_the_end(client: FinixClient, shop: Shop) -> None:
+    made = [shop.sell(client, 2000 + number).id for number in range(5)]
+
+    page = client.transfers.list(limit=2, merchant_id=shop.merchant.id, amount_gte=2000, amount_lt=2005)
+    listed = [sale.id for sale in page]
+    while page.has_more:
+        page = page.list_next()
+        listed += [sale.id for sale in page]
+
+    assert listed == made[::-1]
+    assert [identity.id for identity in client.identities.list(id=shop.identity.id)] == [shop.identity.id]
+    assert [card.id for card in client.payment_instruments.list(bin="489514", owner_identity_id=shop.buyer.id)] == [
+        shop.card.id
+    ]
+    assert shop.merchant.id in {merchant.id for merchant in client.merchants.list(limit=100)}
+
+
+def test_decline_raises_its_error_with_the_failed_transfer(client: FinixClient, shop: Shop) -> None:
+    with pytest.raises(ApiException) as decline:
+        shop.sell(client, 193)
+
+    (error,) = decline.value.body.errors
+    assert decline.value.status == 402
+    assert (error.code, error.failure_code) == ("PAYMENT_DECLINED", "INSUFFICIENT_FUNDS")
+    failed = client.transfers.get(error.transfer)
+    assert (failed.state, failed.amount, failed.failure_code) == ("FAILED", 193, "INSUFFICIENT_FUNDS")
+
+
+def test_refused_members_are_named(client: FinixClient, shop: Shop) -> None:
+    with pytest.raises(ApiException) as refusal:
+        client.payment_instruments.create(
+            create_payment_instrument_request=CARD | {"identity": shop.buyer.id, "expiration_year": 2020}
+        )
+
+    (error,) = refusal.value.body.errors
+    assert (refusal.value.status, refusal.value.reason) == (422, "Unprocessable Entity")
+    assert (error.code, error.field) == ("INVALID_FIELD", "expiration_year")
+    assert error.message == "Expiration year `2020` is expired"
+
+
+def test_verifications_are_asked_for_and_listed(client: FinixClient, shop: Shop) -> None:
+    first = client.verifications.get(shop.merchant.verification)
+    asked = client.merchants.create_merchant_verification(shop.merchant.id, create_verification_request={})
+
+    assert (first.merchant, first.processor, first.state) == (shop.merchant.id, "DUMMY_V1", "SUCCEEDED")
+    assert (asked.merchant, asked.state) == (shop.merchant.id, "PENDING")
+    listed = client.verifications.list_by_merchant_id(shop.merchant.id)
+    assert [verification.id for verification in listed] == [asked.id, first.id]
+
+
+def test_absent_forbidden_and_strangers_raise_the_clients_errors(client: FinixClient, shop: Shop, stack: Stack) -> None:
+    with pytest.raises(NotFoundException) as absent:
+        client.transfers.get("TRgdKwVqSZMHDPo8PJ1XLZ4s")
+    with pytest.raises(ForbiddenException) as forbidden:
+        client.merchants.update(shop.merchant.id, update_merchant_request={"processing_enabled": False})
+    with pytest.raises(UnauthorizedException) as stranger:
+        client_of(stack, password="wrong").identities.list()
+
+    codes = [error.value.body.errors[0].code for error in (absent, forbidden, stranger)]
+    assert codes == ["NOT_FOUND", "FORBIDDEN", "UNKNOWN"]
