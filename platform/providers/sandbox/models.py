@@ -64,6 +64,10 @@ class Instrument(Row):
     fails_address = models.BooleanField(default=False, help_text="Flagged once, and for good.")
     fails_security_code = models.BooleanField(default=False, help_text="Flagged once, and for good.")
 
+    merchant_state: str | None
+    """Of the merchant of a sale, where the sale has joined it."""
+    merchant_limit: int | None
+
     class Meta(Row.Meta):
         db_table = "sandbox_instrument"
 

@@ -4,14 +4,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F
 
 from providers import port
 from providers.failures import DISABLING, normalise
 from providers.port import Answer, Sell, Verdict
 from providers.sandbox import calls, instruments, scenarios
 from providers.sandbox.calls import Visit
-from providers.sandbox.models import Instrument, Merchant, Transfer
+from providers.sandbox.models import Instrument, Transfer
 from providers.sandbox.scenarios import Card
 from resources import ids
 
@@ -119,17 +119,18 @@ def tell(transfer: Transfer) -> port.Transfer:
     )
 
 
+_PARTIES = """
+SELECT source.*, merchant.onboarding_state AS merchant_state, merchant.max_transaction_amount AS merchant_limit
+FROM sandbox_instrument AS source
+LEFT JOIN sandbox_merchant AS merchant ON merchant.id = %s AND merchant.application_id = source.application_id
+WHERE source.application_id = %s AND source.id = %s
+"""
+
+
 def _parties(act: Sell, visit: Visit) -> tuple[Instrument | None, Standing]:
     """Instrument and merchant in one query, because it is part of every payment."""
-    merchant = Merchant.objects.filter(application_id=OuterRef("application_id"), pk=act.merchant_id)
-    source = (
-        Instrument.objects.filter(application_id=visit.application_id, pk=act.source_id)
-        .annotate(
-            merchant_state=Subquery(merchant.values("onboarding_state")),
-            merchant_limit=Subquery(merchant.values("max_transaction_amount")),
-        )
-        .first()
-    )
+    found = Instrument.objects.raw(_PARTIES, [act.merchant_id, visit.application_id, act.source_id])
+    source = next(iter(found), None)
     if source is None:
         return None, Standing(is_approved=False, max_transaction_amount=0)
     return source, Standing(source.merchant_state == "APPROVED", source.merchant_limit or 0)
