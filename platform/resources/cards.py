@@ -39,8 +39,3 @@ def bank_identification_number(number: str) -> str:
 def last_four(number: str) -> str:
     """The last four digits of a card or bank account."""
     return number[-4:]
-
-
-def masked(number: str) -> str:
-    """As long as the number, with nothing but its last four digits: XXXXX3123."""
-    return "X" * (len(number) - 4) + last_four(number)
