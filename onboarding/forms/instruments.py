@@ -79,10 +79,6 @@ class _InstrumentForm(forms.Form):
             self._add(refusal)
         self.forget_numbers()
 
-    def renew(self, key: str) -> None:
-        """Let the form be sent as another one."""
-        self.data = {**self.data.dict(), "key": key}  # type: ignore[attr-defined]
-
     def forget_numbers(self) -> None:
         for name in self.secrets:
             if name not in self.errors and self.data.get(name):

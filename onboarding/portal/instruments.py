@@ -19,7 +19,7 @@ from onboarding.portal.facts import copy_facts, expiry, instrument_facts
 from onboarding.portal.filters import InstrumentPanel
 from onboarding.portal.identities import identity_frame
 from onboarding.portal.lists import TenantList
-from onboarding.portal.once import SentBefore, new_key, once
+from onboarding.portal.once import SentBefore, new_key, once, renew
 from onboarding.serializers.instruments import InstrumentDocument
 from portal.attempts import attempt_entries
 from portal.design.states import badge
@@ -147,7 +147,7 @@ class IdentityInstruments(ListPage):
                 by=self.actor,
             )
         except (SentBefore, services.InstrumentRefused) as error:
-            form.renew(new_key())  # what was refused may be sent again, corrected or not
+            renew(form, new_key())  # what was refused may be sent again, corrected or not
             form.refuse(error)
         except DomainError as error:
             form.refuse(error)

@@ -46,7 +46,7 @@ def new_key() -> str:
 
 def renew(form: BaseForm, key: str) -> None:
     """Let a form that was sent be sent again as another one."""
-    form.data = {**form.data.dict(), FIELD: key}  # type: ignore[attr-defined]
+    form.data = {**dict(form.data.items()), FIELD: key}
 
 
 def once(

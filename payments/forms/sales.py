@@ -87,10 +87,6 @@ class SaleForm(forms.Form):
         """What was filled in, as it was sent."""
         return {bound.name: bound.data for bound in self if bound.data}
 
-    def renew(self, key: str) -> None:
-        """Let the same values be sent as another sale."""
-        self.data = {**dict(self.data.items()), "key": key}
-
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
 

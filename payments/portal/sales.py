@@ -17,7 +17,7 @@ from jobs.models import IdempotencyKey
 from onboarding.filters import MerchantSearch
 from onboarding.models import Merchant, PaymentInstrument
 from onboarding.portal.lists import TenantList
-from onboarding.portal.once import SentBefore, new_key, once
+from onboarding.portal.once import SentBefore, new_key, once, renew
 from payments import services
 from payments.forms.sales import SaleForm
 from payments.models import Transfer
@@ -214,7 +214,7 @@ class CreateTransfer(Page):
                 application_id=form.merchant.application_id, operation=OPERATION, key=key
             )
             first = kept.values_list("resource_id", flat=True).first()
-        form.renew(new_key())
+        renew(form, new_key())
         form.add_error(None, _SENT_BEFORE)
         first_id = ids.public_id(Transfer.PREFIX, first) if first else ""
         return self._show(form, first_id=first_id)

@@ -1,5 +1,6 @@
 """Base views: scope, permission, paging and documents. A concrete view states what differs."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
@@ -87,9 +88,9 @@ class ApiView(APIView):
         self.is_result = isinstance(exc, DomainError) and exc.is_result
         return super().handle_exception(exc)
 
+    @abstractmethod
     def answer_of(self, row: Any) -> Answer:
         """The answer that a row makes, to be kept in the transaction of its verdict."""
-        raise NotImplementedError
 
     def as_it_is(self, key: Any) -> Answer | None:
         """The answer to a repeat whose first answer was not kept, or not final; None while nothing is decided."""

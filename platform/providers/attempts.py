@@ -167,7 +167,7 @@ def conclude(attempt: Attempt, ending: Ending, *, by: Actor) -> Any:
         return _conclude(attempt, ending, by=by)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
+    except Exception:  # the act may have been carried out, so nothing may escape as if it had not
         logger.exception("verdict_cannot_be_stored", extra={"attempt": str(attempt.id)})
         with transaction(by=by):
             attempt.refresh_from_db(from_queryset=Attempt.objects.visible_to(by))
