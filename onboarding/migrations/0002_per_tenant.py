@@ -1,6 +1,14 @@
 from django.db import migrations
 
-from onboarding.models import Merchant, Verification
+from onboarding.models import (
+    ImportedRow,
+    InstrumentUpdate,
+    Merchant,
+    MerchantImport,
+    OnboardingForm,
+    ReviewItem,
+    Verification,
+)
 from resources.moves import state_machine
 from resources.row_security import same_tenant_reference, tenant_policy
 
@@ -13,6 +21,13 @@ class Migration(migrations.Migration):
         tenant_policy("payment_instrument"),
         tenant_policy("merchant"),
         tenant_policy("verification"),
+        tenant_policy("token"),
+        tenant_policy("instrument_update"),
+        tenant_policy("review_queue_item"),
+        tenant_policy("onboarding_form"),
+        tenant_policy("merchant_import"),
+        tenant_policy("imported_row"),
+        same_tenant_reference("identity", "associated_with_id", "identity"),
         same_tenant_reference("payment_instrument", "identity_id", "identity"),
         same_tenant_reference("merchant", "identity_id", "identity"),
         same_tenant_reference("merchant", "merchant_profile_id", "merchant_profile"),
@@ -20,8 +35,20 @@ class Migration(migrations.Migration):
         same_tenant_reference("merchant", "verification_id", "verification"),
         same_tenant_reference("verification", "merchant_id", "merchant"),
         same_tenant_reference("verification", "merchant_identity_id", "identity"),
+        same_tenant_reference("verification", "payment_instrument_id", "payment_instrument"),
+        same_tenant_reference("instrument_update", "merchant_id", "merchant"),
+        same_tenant_reference("instrument_update", "payment_instrument_id", "payment_instrument"),
+        same_tenant_reference("review_queue_item", "merchant_id", "merchant"),
+        same_tenant_reference("review_queue_item", "verification_id", "verification"),
+        same_tenant_reference("onboarding_form", "identity_id", "identity"),
+        same_tenant_reference("imported_row", "merchant_import_id", "merchant_import"),
         state_machine("merchant", "onboarding_state", Merchant.MOVES),
         state_machine("verification", "state", Verification.MOVES),
+        state_machine("instrument_update", "state", InstrumentUpdate.MOVES),
+        state_machine("review_queue_item", "outcome", ReviewItem.MOVES),
+        state_machine("onboarding_form", "state", OnboardingForm.MOVES),
+        state_machine("merchant_import", "state", MerchantImport.MOVES),
+        state_machine("imported_row", "state", ImportedRow.MOVES),
         # What tenancy keeps as a plain uuid belongs to this app's table, and to the same application.
         migrations.RunSQL(
             "ALTER TABLE application ADD CONSTRAINT application_owner_same_tenant FOREIGN KEY (id, owner_id)"

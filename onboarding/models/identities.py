@@ -13,7 +13,9 @@ from tenancy.roles import Role
 class IdentityQuerySet(TenantQuerySet["Identity"]):
     def visible_to(self, actor: Actor) -> Self:
         visible = super().visible_to(actor)
-        return visible.filter(pk=actor.identity_id) if actor.role == Role.MERCHANT else visible
+        if actor.role != Role.MERCHANT:
+            return visible
+        return visible.filter(Q(pk=actor.identity_id) | Q(associated_with_id=actor.identity_id))
 
 
 class EmailDomain(models.Func):
@@ -96,6 +98,15 @@ class Identity(TenantResource):
     business_tax_id_provided = models.BooleanField(default=False)
     dob_provided = models.BooleanField(default=False)
     additional_underwriting_data = models.JSONField(null=True)
+    associated_with = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The business that this person owns a share of.",
+    )
 
     dob: date | None
     """The birth date, once `services.attach_birth_dates` has opened it."""
@@ -116,6 +127,9 @@ class Identity(TenantResource):
                 name="identity_ownership_is_a_percentage",
                 condition=Q(principal_percentage_ownership=None) | Q(principal_percentage_ownership__lte=100),
             ),
+            models.CheckConstraint(
+                name="identity_associated_is_a_person", condition=Q(associated_with=None) | Q(business_type=None)
+            ),
         ]
         indexes = [
             models.Index(name="identity_newest", fields=["-created_at", "-id"]),
@@ -130,6 +144,11 @@ class Identity(TenantResource):
             models.Index(name="identity_last_name", fields=["application", "last_name_folded"]),
             models.Index(name="identity_title", fields=["application", "title_folded"]),
             models.Index(name="identity_descriptor", fields=["application", "default_statement_descriptor"]),
+            models.Index(
+                name="identity_associated",
+                fields=["application", "associated_with", "-created_at"],
+                condition=Q(associated_with__isnull=False),
+            ),
         ]
 
     @property

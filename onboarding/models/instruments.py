@@ -37,6 +37,11 @@ class PaymentInstrument(CopiedFromProvider, TenantResource):
         BUSINESS_CHECKING = "BUSINESS_CHECKING", "Business checking"
         BUSINESS_SAVINGS = "BUSINESS_SAVINGS", "Business savings"
 
+    class CreatedVia(models.TextChoices):
+        API = "API", "The API"
+        TOKEN = "TOKEN", "A token"
+        PORTAL = "PORTAL", "The portal"
+
     identity = models.ForeignKey(Identity, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     type = models.CharField(max_length=30, choices=Type)
     fingerprint = models.CharField(max_length=40)
@@ -56,6 +61,11 @@ class PaymentInstrument(CopiedFromProvider, TenantResource):
     address = models.JSONField(null=True)
     address_verification = models.CharField(max_length=40, null=True)
     security_code_verification = models.CharField(max_length=40, null=True)
+    security_code_provided = models.BooleanField(default=False, help_text="It was entered with its security code.")
+    fast_funds_indicator = models.CharField(max_length=10, null=True, help_text="By its last inquiry at VISA_V1.")
+    push_funds_block_indicator = models.CharField(max_length=10, null=True)
+    online_gambling_block_indicator = models.CharField(max_length=10, null=True)
+    created_via = models.CharField(max_length=20, choices=CreatedVia, default=CreatedVia.API)
 
     objects = PaymentInstrumentQuerySet.as_manager()
 
@@ -70,10 +80,13 @@ class PaymentInstrument(CopiedFromProvider, TenantResource):
                     type="PAYMENT_CARD",
                     bin__isnull=False,
                     brand__isnull=False,
-                    expiration_month__range=(1, 12),
-                    expiration_year__isnull=False,
                     bank_code=None,
                 ),
+            ),
+            models.CheckConstraint(
+                name="payment_instrument_expires",
+                condition=Q(expiration_month=None, expiration_year=None)
+                | Q(expiration_month__range=(1, 12), expiration_year__isnull=False),
             ),
             models.CheckConstraint(
                 name="payment_instrument_shows_four", condition=Q(last_four__regex=r"^[0-9A-Za-z]{1,4}$")

@@ -58,6 +58,12 @@ class Merchant(CopiedFromProvider, TenantResource):
     fee_ready_to_settle_upon = models.CharField(
         max_length=30, choices=Application.SettleUpon, default=Application.SettleUpon.RECONCILIATION
     )
+    level_two_level_three_data_enabled = models.BooleanField(default=False)
+    convenience_charges_enabled = models.BooleanField(default=False)
+    rent_surcharges_enabled = models.BooleanField(default=False)
+    surcharges_enabled = models.BooleanField(default=False)
+    default_partial_authorization_enabled = models.BooleanField(default=False)
+    rejection_reasons = models.JSONField(default=list, help_text="In the processor's words; empty unless rejected.")
     processor_details = models.JSONField(default=dict, help_text="Redacted by the adapter.")
 
     objects = MerchantQuerySet.as_manager()
@@ -88,6 +94,5 @@ class Merchant(CopiedFromProvider, TenantResource):
         is_approved = state == self.OnboardingState.APPROVED
         if state == self.onboarding_state:
             return {}
-        return self.assign(
-            {"onboarding_state": state, "processing_enabled": is_approved, "settlement_enabled": is_approved}
-        )
+        values = {"onboarding_state": state, "processing_enabled": is_approved, "settlement_enabled": is_approved}
+        return self.assign(values if state == self.OnboardingState.REJECTED else values | {"rejection_reasons": []})

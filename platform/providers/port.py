@@ -30,10 +30,13 @@ class Account:
 
 @dataclass(frozen=True)
 class TokeniseCard:
-    """Keep a card. Number and security code are passed on in this one request and are stored nowhere."""
+    """Keep a card. Number and security code are passed on in this one request and are stored nowhere.
+
+    Without an identity it is kept for nobody yet: the answer is a token, to be claimed before it expires.
+    """
 
     id: uuid.UUID
-    identity_id: uuid.UUID
+    identity_id: uuid.UUID | None
     number: Secret
     expiration_month: int
     expiration_year: int
@@ -46,16 +49,60 @@ class TokeniseCard:
 
 @dataclass(frozen=True)
 class TokeniseBankAccount:
-    """Keep a bank account."""
+    """Keep a bank account. Without an identity the answer is a token, as with a card."""
 
     id: uuid.UUID
-    identity_id: uuid.UUID
+    identity_id: uuid.UUID | None
     account_number: Secret
     bank_code: str
     account_type: str
     country: str
     currency: str
     name: str
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClaimToken:
+    """Make the instrument of an identity out of a token; both have the same key. Name and address, where told, count."""
+
+    id: uuid.UUID
+    identity_id: uuid.UUID
+    name: str | None = None
+    address: Mapping[str, str | None] | None = None
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UpdateInstrument:
+    """Write what of an instrument may change, as a whole: name, address, whether it may be used, tags."""
+
+    id: uuid.UUID
+    name: str | None
+    address: Mapping[str, str | None] | None
+    enabled: bool
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UpdateCard:
+    """Ask the card's issuer, for a merchant, whether it has a new number or date (account updater)."""
+
+    id: uuid.UUID
+    instrument_id: uuid.UUID
+    merchant_id: uuid.UUID
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InquireCard:
+    """Ask the card's network what a card is, and what it can receive; address and security code are checked."""
+
+    id: uuid.UUID
+    instrument_id: uuid.UUID
+    processor: str
+    address: Mapping[str, str | None] | None = None
+    security_code: Secret | None = None
     tags: Tags = field(default_factory=dict)
 
 
@@ -73,6 +120,8 @@ class Underwriting:
     tax_id: Secret | None = None
     dob: date | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
+    owners: tuple["Underwriting", ...] = ()
+    """The other people who own a share of the business."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +149,17 @@ class VerifyMerchant:
 
 
 @dataclass(frozen=True)
+class DecideMerchant:
+    """Give a person's word on a merchant that the processor holds for review; a rejection says why."""
+
+    id: uuid.UUID
+    merchant_id: uuid.UUID
+    verification_id: uuid.UUID
+    is_accepted: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sell:
     """Charge an instrument for a merchant."""
 
@@ -118,7 +178,18 @@ class Sell:
     tags: Tags = field(default_factory=dict)
 
 
-Act = TokeniseCard | TokeniseBankAccount | ProvisionMerchant | VerifyMerchant | Sell
+Act = (
+    TokeniseCard
+    | TokeniseBankAccount
+    | ClaimToken
+    | UpdateInstrument
+    | UpdateCard
+    | InquireCard
+    | ProvisionMerchant
+    | VerifyMerchant
+    | DecideMerchant
+    | Sell
+)
 
 
 # --- what a provider says --------------------------------------------------------------------------------------------
@@ -152,6 +223,16 @@ class News:
 
 
 @dataclass(frozen=True)
+class Token(News):
+    """A card or bank account that the provider keeps for nobody yet."""
+
+    instrument_type: str
+    fingerprint: str
+    currency: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Instrument(News):
     """A card or bank account that the provider keeps."""
 
@@ -174,19 +255,45 @@ class Instrument(News):
     address: Mapping[str, str | None] | None = None
     address_verification: str | None = None
     security_code_verification: str | None = None
+    security_code_provided: bool = False
+    fast_funds_indicator: str | None = None
+    push_funds_block_indicator: str | None = None
+    online_gambling_block_indicator: str | None = None
+
+
+@dataclass(frozen=True)
+class CardUpdate(News):
+    """What a card's issuer said of it to a merchant; what changed comes as news of the instrument."""
+
+    instrument_id: uuid.UUID
+    merchant_id: uuid.UUID
+    state: str
+    messages: tuple[str, ...]
+    trace_id: str | None
+
+    @property
+    def is_decided(self) -> bool:
+        return self.state != "PENDING"
+
+    @property
+    def is_understood(self) -> bool:
+        return self.state in {"PENDING", "SUCCEEDED", "FAILED"}
 
 
 @dataclass(frozen=True)
 class Verification(News):
-    """What a processor found about a merchant."""
+    """What a processor found about a merchant, or about a card."""
 
-    merchant_id: uuid.UUID
-    identity_id: uuid.UUID
+    merchant_id: uuid.UUID | None
+    identity_id: uuid.UUID | None
     processor: str
     state: str
     messages: tuple[str, ...]
     trace_id: str | None
     findings: Mapping[str, Any] | None
+    instrument_id: uuid.UUID | None = None
+    details: Mapping[str, Any] | None = None
+    """Of a card: what it can receive."""
 
     @property
     def is_decided(self) -> bool:
@@ -209,6 +316,10 @@ class Merchant(News):
     mcc: str | None
     merchant_name: str | None
     processor_details: Mapping[str, Any]
+    is_held: bool = False
+    """Whether it waits for a person's word, given by DecideMerchant."""
+    reasons: tuple[str, ...] = ()
+    """Why it was rejected."""
 
     @property
     def is_decided(self) -> bool:

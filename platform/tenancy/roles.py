@@ -38,6 +38,9 @@ class Permission(StrEnum):
     MANAGE_MERCHANTS = "merchants.manage"
     VIEW_INSTRUMENTS = "payment_instruments.view"
     CREATE_INSTRUMENTS = "payment_instruments.create"
+    MANAGE_INSTRUMENTS = "payment_instruments.manage"
+    VIEW_REVIEWS = "review.view"
+    DECIDE_REVIEWS = "review.decide"
     VIEW_TRANSFERS = "transfers.view"
     CREATE_TRANSFERS = "transfers.create"
     VIEW_ATTEMPTS = "attempts.view"
@@ -65,6 +68,7 @@ _PARTNER = _MERCHANT | {
     Permission.MANAGE_IDENTITIES,
     Permission.PROVISION_MERCHANTS,
     Permission.CREATE_INSTRUMENTS,
+    Permission.MANAGE_INSTRUMENTS,
     Permission.CREATE_TRANSFERS,
     Permission.VIEW_ATTEMPTS,
 }
@@ -73,6 +77,8 @@ _PLATFORM = _PARTNER | {
     Permission.MANAGE_PROCESSORS,
     Permission.MANAGE_PROFILES,
     Permission.MANAGE_MERCHANTS,
+    Permission.VIEW_REVIEWS,
+    Permission.DECIDE_REVIEWS,
     Permission.VIEW_PROVIDER_DATA,
     Permission.CREATE_OWNER_USERS,
     Permission.VIEW_PEOPLE,

@@ -39,9 +39,10 @@ class Row(models.Model):
 
 
 class Instrument(Row):
-    """A card or bank account, without its number."""
+    """A card or bank account, without its number. While nobody has claimed it, it is known by a token alone."""
 
-    identity_id = models.UUIDField()
+    identity_id = models.UUIDField(null=True)
+    token_expires_at = models.DateTimeField(null=True, help_text="Of one that began as a token.")
     type = models.CharField(max_length=30)
     fingerprint = models.CharField(max_length=40)
     currency = models.CharField(max_length=3)
@@ -60,6 +61,12 @@ class Instrument(Row):
     address = models.JSONField(null=True)
     address_verification = models.CharField(max_length=40, null=True)
     security_code_verification = models.CharField(max_length=40, null=True)
+    security_code_provided = models.BooleanField(default=False)
+    fast_funds_indicator = models.CharField(max_length=10, null=True)
+    push_funds_block_indicator = models.CharField(max_length=10, null=True)
+    online_gambling_block_indicator = models.CharField(max_length=10, null=True)
+    inquiry = models.CharField(max_length=60, default="", help_text="What an inquiry tells; see scenarios.INQUIRIES.")
+    updater = models.CharField(max_length=60, default="", help_text="What its issuer tells; see scenarios.UPDATES.")
     scenario = models.CharField(max_length=60, default="", help_text="How a test card behaves; see scenarios.CARDS.")
     fails_address = models.BooleanField(default=False, help_text="Flagged once, and for good.")
     fails_security_code = models.BooleanField(default=False, help_text="Flagged once, and for good.")
@@ -118,6 +125,37 @@ class Verification(Row):
                 name="sandbox_verification_due", fields=["application_id", "due_at"], condition=Q(state="PENDING")
             ),
         ]
+
+    def is_due(self, now: datetime) -> bool:
+        return self.state == "PENDING" and self.due_at is not None and self.due_at <= now
+
+
+class Inquiry(Row):
+    """A question to the card's network about a card, and the whole answer."""
+
+    instrument_id = models.UUIDField()
+    processor = models.CharField(max_length=40)
+    state = models.CharField(max_length=20)
+    messages = models.JSONField(default=list)
+    trace_id = models.CharField(max_length=60)
+    raw = models.JSONField(null=True)
+
+    class Meta(Row.Meta):
+        db_table = "sandbox_inquiry"
+
+
+class CardUpdate(Row):
+    """A question to the card's issuer, for a merchant, whether the card has changed."""
+
+    merchant_id = models.UUIDField()
+    instrument_id = models.UUIDField()
+    state = models.CharField(max_length=20)
+    messages = models.JSONField(default=list)
+    trace_id = models.CharField(max_length=60)
+    due_at = models.DateTimeField(null=True, help_text="When the issuer answers.")
+
+    class Meta(Row.Meta):
+        db_table = "sandbox_card_update"
 
     def is_due(self, now: datetime) -> bool:
         return self.state == "PENDING" and self.due_at is not None and self.due_at <= now

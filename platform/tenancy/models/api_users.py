@@ -29,12 +29,20 @@ class ApiUser(Resource):
     role = models.CharField(max_length=20, choices=Role)
     enabled = models.BooleanField(default=True)
     secret_hash = models.BinaryField(help_text="HMAC-SHA-256 under the pepper.")
+    previous_secret_hash = models.BinaryField(null=True, help_text="Of the secret before a rotation.")
+    previous_secret_until = models.DateTimeField(null=True, help_text="Until then the one before still opens.")
+    last_used_at = models.DateTimeField(null=True, help_text="To the minute or so.")
 
     objects = ApiUserQuerySet.as_manager()
 
     class Meta:
         db_table = "api_user"
         constraints = [
+            models.CheckConstraint(
+                name="api_user_previous_secret_ends",
+                condition=Q(previous_secret_hash=None, previous_secret_until=None)
+                | Q(previous_secret_hash__isnull=False, previous_secret_until__isnull=False),
+            ),
             models.CheckConstraint(
                 name="api_user_merchant_has_identity",
                 condition=~Q(role=Role.MERCHANT) | Q(identity_id__isnull=False, application__isnull=False),

@@ -48,6 +48,12 @@ class Application(Resource):
     creating_transfer_from_report_enabled = models.BooleanField(default=False)
     card_expiration_date_required = models.BooleanField(default=False)
     card_cvv_required = models.BooleanField(default=False)
+    bank_account_required = models.BooleanField(
+        default=False, help_text="A merchant is provisioned only once it has a bank account."
+    )
+    maker_checker_enabled = models.BooleanField(
+        default=False, help_text="Who sent a merchant in does not decide on it."
+    )
     settlement_funding_identifier = models.CharField(
         max_length=30, choices=FundingIdentifier, default=FundingIdentifier.UNSET
     )

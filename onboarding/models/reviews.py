@@ -1,0 +1,98 @@
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from events.models import Author
+from onboarding.models.merchants import Merchant
+from resources.moves import Moves, check_move
+from tenancy.actors import Actor
+from tenancy.models.tenants import TenantQuerySet, TenantResource
+
+
+class ReviewItem(TenantResource):
+    """Something that waits for a person's word: a merchant that its processor holds back."""
+
+    PREFIX = "RK"
+    KIND = "review_queue_item"
+
+    class EntityType(models.TextChoices):
+        MERCHANT = "MERCHANT", "Merchant"
+
+    class Outcome(models.TextChoices):
+        PENDING = "PENDING", "Pending"
+        MANUAL_REVIEW = "MANUAL_REVIEW", "In review"
+        ACCEPTED = "ACCEPTED", "Accepted"
+        REJECTED = "REJECTED", "Rejected"
+
+        @classmethod
+        def open(cls) -> frozenset["ReviewItem.Outcome"]:
+            return frozenset({cls.PENDING, cls.MANUAL_REVIEW})
+
+    class ReviewType(models.TextChoices):
+        CREATED = "CREATED", "New"
+        VERIFIED = "VERIFIED", "Verified again"
+
+    MOVES: ClassVar[Moves] = {
+        "PENDING": frozenset({"MANUAL_REVIEW", "ACCEPTED", "REJECTED"}),
+        "MANUAL_REVIEW": frozenset({"PENDING", "ACCEPTED", "REJECTED"}),
+    }
+
+    entity_type = models.CharField(max_length=20, choices=EntityType, default=EntityType.MERCHANT)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    verification_id = models.UUIDField(help_text="The check that waits for the word.")
+    processor_type = models.CharField(max_length=40)
+    review_type = models.CharField(max_length=20, choices=ReviewType, default=ReviewType.CREATED)
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.PENDING)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it was rejected; merchants read it.")
+    asked_by_kind = models.CharField(max_length=10, choices=Author, help_text="Who sent the merchant in.")
+    asked_by_id = models.UUIDField(null=True)
+    asked_by_name = models.CharField(max_length=200, blank=True)
+    reviewed_by_kind = models.CharField(max_length=10, choices=Author, blank=True)
+    reviewed_by_id = models.UUIDField(null=True)
+    reviewed_by_name = models.CharField(max_length=200, blank=True)
+    completed_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["ReviewItem"].as_manager()
+
+    class Meta:
+        db_table = "review_queue_item"
+        constraints = [
+            models.UniqueConstraint(name="review_queue_item_within_application", fields=["application", "id"]),
+            models.UniqueConstraint(name="review_queue_item_once", fields=["verification_id"]),
+            models.CheckConstraint(
+                name="review_queue_item_completed",
+                condition=Q(outcome__in=["PENDING", "MANUAL_REVIEW"], completed_at=None)
+                | Q(outcome__in=["ACCEPTED", "REJECTED"], completed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="review_queue_item_rejected_with_reason", condition=~Q(outcome="REJECTED") | ~Q(reason="")
+            ),
+        ]
+        indexes = [
+            models.Index(name="review_queue_item_newest", fields=["application", "-created_at", "-id"]),
+            models.Index(
+                name="review_queue_item_waiting",
+                fields=["application", "-created_at", "-id"],
+                condition=Q(outcome__in=["PENDING", "MANUAL_REVIEW"]),
+            ),
+            models.Index(name="review_queue_item_merchant", fields=["application", "merchant", "-created_at"]),
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome in self.Outcome.open()
+
+    @property
+    def entity_id(self) -> uuid.UUID:
+        return self.merchant_id
+
+    def was_asked_for_by(self, actor: Actor) -> bool:
+        """Whether the same person or key sent it in that would now decide."""
+        return actor.id is not None and (self.asked_by_kind, self.asked_by_id) == (actor.kind, actor.id)
+
+    def move_to(self, outcome: str) -> dict[str, list[Any]]:
+        """The one door to `outcome`. Tells what differs. Raises IllegalMove."""
+        check_move(self.MOVES, self.outcome, outcome)
+        return self.assign({"outcome": outcome})
