@@ -17,6 +17,7 @@ TEST_SETTINGS = {
     "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
     "PUBLIC_URL": "http://testserver",
     "PORTAL_OVER_HTTP": "true",
+    "REQUIRE_SECOND_FACTOR": "false",
 }
 
 # For reading the settings without connecting anywhere.

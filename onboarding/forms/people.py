@@ -28,6 +28,16 @@ class PersonForm(forms.Form):
             self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
 
 
+class ResetFactorForm(forms.Form):
+    """Why somebody's second factor is taken away."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=200,
+        help_text="Why, and how you know that it is really this person who asked. It is kept in the audit history.",
+    )
+
+
 class NewPersonForm(PersonForm):
     """With a first password, until the person chooses one."""
 

@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding.forms.people import NewPersonForm, PersonForm
+from onboarding.forms.people import NewPersonForm, PersonForm, ResetFactorForm
 from onboarding.models import Identity
+from portal import step_up
+from portal.accounts import tell_of_reset
 from portal.design.states import badge
 from portal.design.values import moment
 from portal.views import Page
@@ -25,7 +27,9 @@ from vault.secret import Secret
 
 
 class PersonFormPage(Page):
-    """The base of the two forms about a person."""
+    """The base of the two forms about a person. Who may sign in, and as what, is changed by those who prove themselves:
+    a session that was left open must not make another admin.
+    """
 
     permission = Permission.MANAGE_PEOPLE
     section = "people"
@@ -47,10 +51,11 @@ class CreatePerson(PersonFormPage):
     """Let somebody sign in."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        del request
-        return self._show(NewPersonForm())
+        return step_up.ask(request.path) if step_up.is_due(request) else self._show(NewPersonForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        if step_up.is_due(request):
+            return step_up.ask(request.path)
         form = NewPersonForm(request.POST)
         if form.is_valid():
             told = form.cleaned_data
@@ -88,11 +93,14 @@ class EditPerson(PersonFormPage):
     """Another name, address, role or tenant."""
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        del request
+        if step_up.is_due(request):
+            return step_up.ask(request.path)
         person = find_person(self, pk)
         return self._show(person, PersonForm(initial=_initial(person)))
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        if step_up.is_due(request):
+            return step_up.ask(request.path)
         person = find_person(self, pk)
         form = PersonForm(request.POST, initial=_initial(person))
         if form.is_valid():
@@ -136,23 +144,33 @@ class EditPerson(PersonFormPage):
 
 
 class PersonPage(Page):
-    """One person: role, tenant, and the switch."""
+    """One person: role, tenant, the switch, and what helps who has lost their second factor."""
 
     permission = Permission.MANAGE_PEOPLE
     section = "people"
     template_name = "onboarding/person_detail.html"
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        del request
-        person = find_person(self, pk)
+        if request.GET.get("confirm") == "reset" and step_up.is_due(request):
+            return step_up.ask(request.get_full_path())
+        return self._show(find_person(self, pk), ResetFactorForm())
+
+    def _show(self, person: Person, reset_form: ResetFactorForm) -> HttpResponse:
+        confirm = self.request.GET.get("confirm")
         return self.show(
             {
                 "person": person,
+                "reset_form": reset_form,
+                "may_reset": person.has_second_factor and person.pk != self.actor.id,
+                "is_proved": not step_up.is_due(self.request),
+                "confirms_disable": confirm == "disable",
+                "confirms_reset": confirm == "reset" or reset_form.is_bound,
                 "facts": [
                     ("E-mail", person.email),
                     ("Role", Role(person.role).label),
                     ("Application", person.application.name if person.application else None),
                     ("State", badge(person.is_active)),
+                    ("Second factor", "Set up" if person.has_second_factor else "None"),
                     ("Last signed in", moment(person.last_login)),
                     ("Added", moment(person.created_at)),
                 ],
@@ -164,8 +182,12 @@ class PersonPage(Page):
         )
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        """Let the person in, or keep it out."""
+        """Let the person in or keep it out, or reset its second factor."""
+        if request.POST.get("act") == "reset" and step_up.is_due(request):
+            return step_up.ask(f"{request.path}?confirm=reset")
         person = find_person(self, pk)
+        if request.POST.get("act") == "reset":
+            return self._reset(request, person)
         is_active = request.POST.get("active") == "true"
         try:
             tenancy.set_person_active(person=person, is_active=is_active, by=self.actor, at=timezone.now())
@@ -174,6 +196,24 @@ class PersonPage(Page):
         else:
             messages.success(request, f"{person.name} can {'sign in again' if is_active else 'no longer sign in'}.")
         return HttpResponseRedirect(request.path)
+
+    def _reset(self, request: HttpRequest, person: Person) -> HttpResponse:
+        form = ResetFactorForm(request.POST)
+        if form.is_valid():
+            try:
+                tenancy.reset_second_factor(
+                    person=person, reason=form.cleaned_data["reason"], by=self.actor, at=timezone.now()
+                )
+            except FieldError as error:
+                form.add_error("reason", str(error))
+            except tenancy.NoSecondFactor as error:
+                messages.error(request, str(error))
+                return HttpResponseRedirect(request.path)
+            else:
+                tell_of_reset(request, person)
+                messages.success(request, f"{person.name} has no second factor any more, and can set up a new one.")
+                return HttpResponseRedirect(request.path)
+        return self._show(person, form)
 
 
 def find_person(page: Page, pk: Any) -> Person:

@@ -131,6 +131,7 @@ TABLE = [
     Variable("PUBLIC_URL", _public_address, "The address under which this installation is known; for links made outside a request."),
     Variable("DEBUG", _flag, "Django's debug pages. Never on a reachable host; a live installation refuses it.", default=False),
     Variable("PORTAL_OVER_HTTP", _flag, "Allows the portal over plain http, for loopback only.", default=False),
+    Variable("REQUIRE_SECOND_FACTOR", _flag, "Everybody who signs in to the portal needs an authenticator app as well. Off, every page says so.", default=True),
     Variable("TRUSTED_PROXY_COUNT", _number(least=0), "How many of our own proxies append to X-Forwarded-For and set X-Forwarded-Proto.", 0),
     Variable("EMAIL_URL", _mail, "Where mail is sent, e.g. smtp+tls://user:password@host:587. Unset: to the log, which a live installation refuses.", None),
     Variable("MAIL_FROM", str, "Sender of our mails.", "Merchantry <no-reply@localhost>"),

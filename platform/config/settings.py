@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "django_filters",
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SessionLimits",
+    "portal.middleware.RequiredFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -204,6 +206,13 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Merchantry] "
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/30m/key,10/30m/ip", "reset_password": "5/h/key,20/h/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+
+REQUIRE_SECOND_FACTOR: bool = read("REQUIRE_SECOND_FACTOR")
+STEP_UP_AGE = timedelta(minutes=5)
+MFA_ADAPTER = "portal.second_factor.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Merchantry" if IS_LIVE else "Merchantry Sandbox"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 SESSION_COOKIE_AGE = int(timedelta(minutes=15).total_seconds())  # idle; the absolute limit is portal.middleware's
 SESSION_SAVE_EVERY_REQUEST = True

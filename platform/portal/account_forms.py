@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms
+from django import forms as django_forms
 
 
 class _Named:
@@ -28,3 +29,20 @@ class ResetPasswordKeyForm(_Named, forms.ResetPasswordKeyForm):
 
 class ChangePasswordForm(_Named, forms.ChangePasswordForm):
     names = {"oldpassword": "Current password", "password1": "New password", "password2": "New password again"}
+
+
+class CodeForm(django_forms.Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = django_forms.CharField(
+        label="Code",
+        max_length=20,
+        widget=django_forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "autocapitalize": "off",
+                "spellcheck": "false",
+            }
+        ),
+    )

@@ -48,6 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):
             audit("sign_out", request, request.user)
         super().logout(request)
 
+    def set_password(self, user: Person, password: str) -> None:
+        """Nothing but the password: what else changed since this request began stays."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         del request
         return reverse("portal:home")
@@ -59,6 +64,11 @@ class AccountAdapter(DefaultAccountAdapter):
 def refuse_sign_in(request: HttpRequest, reason: str, name: str) -> None:
     """Write down who was not let in."""
     record_denial("sign_in", reason=reason, at=timezone.now(), origin=origin_of(request), name=name)
+
+
+def tell_of_reset(request: HttpRequest, person: Person) -> None:
+    """Mail to somebody whose second factor another one took away."""
+    AccountAdapter(request).send_notification_mail("mfa/email/totp_reset", person, email=person.email)
 
 
 def audit(action: str, request: HttpRequest, person: Person) -> None:

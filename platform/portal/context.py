@@ -14,6 +14,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     section = getattr(request, "portal_section", None)
     return {
         "environment": settings.ENVIRONMENT,
+        "second_factor_off": not settings.REQUIRE_SECOND_FACTOR,
         "actor": actor,
         "role": actor.role.label if actor else "",
         "navigation": navigation_for(actor, section) if actor else [],

@@ -69,5 +69,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _bare(template: str, request: HttpRequest, *, status: int) -> HttpResponse:
     """A page that asks neither session nor database, which may be what failed."""
-    context = {"environment": settings.ENVIRONMENT, "request_id": getattr(request, "request_id", "")}
+    context = {
+        "environment": settings.ENVIRONMENT,
+        "second_factor_off": not settings.REQUIRE_SECOND_FACTOR,
+        "request_id": getattr(request, "request_id", ""),
+    }
     return HttpResponse(render_to_string(template, context), status=status)

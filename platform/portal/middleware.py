@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+
+from tenancy.services import WHY_LOST, has_lost_factor
 
 _STARTED = "signed_in_at"
 _SEEN = "seen_at"
@@ -14,12 +20,17 @@ _IDLE = timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
 
 class BrowserHeaders:
-    """What django-csp and Django's security middleware leave out."""
+    """What django-csp and Django's security middleware leave out.
+
+    The hosted fields live in pages of others, so no cookie counts there: neither is one read, nor is one set.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith("/forms/"):
+            request.COOKIES = {}
         response = self.get_response(request)
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
@@ -48,6 +59,45 @@ class SessionLimits:
             elif now - datetime.fromisoformat(request.session.get(_SEEN, started)) >= _IDLE:
                 logout(request)
         return self.get_response(request)
+
+
+class RequiredFactor:
+    """Where a second factor is required, whoever has none yet reaches the pages to set one up, and the way out.
+
+    Whoever has lost it, without having been told so, reaches nothing: the session ends.
+    """
+
+    REACHABLE = frozenset({"mfa_activate_totp", "account_reauthenticate", "account_logout"})
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        if not settings.REQUIRE_SECOND_FACTOR or not request.path_info.startswith("/dashboard"):
+            return None
+        person = request.user
+        if not person.is_authenticated:
+            return None
+        if has_lost_factor(person):
+            logout(request)
+            messages.error(request, WHY_LOST)
+            return _lead_to(settings.LOGIN_URL, request)
+        if person.has_second_factor:
+            return None
+        match = request.resolver_match
+        if match is not None and match.view_name in self.REACHABLE:
+            return None
+        return _lead_to("mfa_activate_totp", request)
+
+
+def _lead_to(name: str, request: HttpRequest) -> HttpResponse:
+    page = reverse(name)
+    if request.headers.get("HX-Request") == "true":  # a part of a page cannot be another page
+        return HttpResponseClientRedirect(page)
+    return HttpResponseRedirect(page)
 
 
 def _asks_by_itself(request: HttpRequest) -> bool:

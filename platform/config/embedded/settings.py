@@ -40,6 +40,7 @@ def sandbox_settings(port: int) -> dict[str, str]:
         "ALLOWED_HOSTS": f"{HOST},localhost",
         "PUBLIC_URL": f"http://{HOST}:{port}",
         "PORTAL_OVER_HTTP": "true",
+        "REQUIRE_SECOND_FACTOR": "false",
         "LOG_FORMAT": "console",
         "PYTHONUNBUFFERED": "1",
     }

@@ -38,6 +38,8 @@ class Person(AbstractBaseUser):
     application = models.ForeignKey("tenancy.Application", models.PROTECT, null=True, related_name="+")
     identity_id = models.UUIDField(null=True, help_text="A merchant's own identity.")
     is_active = models.BooleanField(default=True)
+    has_second_factor = models.BooleanField(default=False, help_text="Whether a code is asked for at sign-in.")
+    factors_changed_at = models.DateTimeField(null=True, help_text="When it was last set up, renewed or taken away.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PersonManager()
@@ -67,6 +69,7 @@ class Person(AbstractBaseUser):
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def get_session_auth_hash(self) -> str:
-        """Sessions end with the password, and with the address, role or tenant they were opened for."""
-        place = f"{self.email}:{self.role}:{self.application_id}:{self.identity_id}"
+        """Sessions end with password and second factor, and with the address, role or tenant they were opened for."""
+        changed_at = self.factors_changed_at.timestamp() if self.factors_changed_at else ""
+        place = f"{self.email}:{self.role}:{self.application_id}:{self.identity_id}:{changed_at}"
         return keyed_hash(super().get_session_auth_hash().encode(), place).hex()

@@ -2,7 +2,10 @@
 
 import hmac
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
 
 from events.models import Audit, Author
 from events.services import Signature, record_audit
@@ -18,20 +21,37 @@ from vault.secret import Secret
 _NOBODY = b"\0" * 32
 _API_USER = """
 SELECT id, tags, created_at, updated_at, application_id, identity_id, role, enabled, secret_hash,
+       previous_secret_hash, previous_secret_until, last_used_at,
        tenancy_is_application_enabled(application_id) AS is_application_enabled
 FROM api_user WHERE id = %s
+"""
+_USED_AGAIN = timedelta(minutes=1)
+# Nobody waits here: who finds the row locked leaves it to whoever comes next.
+_NOTE_USE = """
+UPDATE api_user SET last_used_at = %(at)s WHERE id = (
+    SELECT id FROM api_user WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at <= %(before)s)
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 """
 
 
 def authenticate_api_user(*, user_id: str, secret: Secret, origin: Origin) -> Actor | None:
-    """The actor behind an API key, or None. An unknown id, a wrong secret and a disabled user take the same path."""
+    """The actor behind an API key, or None. An unknown id, a wrong secret and a disabled user take the same path.
+
+    The secret before a rotation opens as well, until its time is over. That the key was used is noted once a minute.
+    """
     try:
         user, is_application_enabled = _find_api_user(ApiUser.parse_id(user_id))
     except MalformedId:
         user, is_application_enabled = None, False
-    is_right = hmac.compare_digest(bytes(user.secret_hash) if user else _NOBODY, hash_secret(secret))
-    if user is None or not is_right or not user.enabled or not is_application_enabled:
+    now = timezone.now()
+    given = hash_secret(secret)
+    is_right = hmac.compare_digest(bytes(user.secret_hash) if user else _NOBODY, given)
+    is_one_before = hmac.compare_digest(bytes((user and user.previous_secret_hash) or _NOBODY), given)
+    is_let_in = is_right or (is_one_before and user is not None and user.has_previous_secret(now))
+    if user is None or not is_let_in or not user.enabled or not is_application_enabled:
         return None
+    _note_use(user, now)
     return Actor(
         kind=Author.API_USER,
         id=user.id,
@@ -96,3 +116,11 @@ def _find_api_user(key: uuid.UUID) -> tuple[ApiUser | None, bool]:
     if user is None or user.application_id is None:
         return user, user is not None
     return user, bool(user.is_application_enabled)  # type: ignore[attr-defined]  # a column of the statement
+
+
+def _note_use(user: ApiUser, at: datetime) -> None:
+    """Asks the row that was read first, so that most requests write nothing."""
+    before = at - _USED_AGAIN
+    if user.last_used_at is None or user.last_used_at <= before:
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTE_USE, {"at": at, "id": user.pk, "before": before})

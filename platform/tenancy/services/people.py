@@ -125,7 +125,7 @@ def _check(person: Person, password: Secret | None = None) -> None:
     """What the columns ask of address and name, and the rules of passwords; all refusals at once."""
     refusals = []
     try:
-        person.clean_fields(exclude=["password", "application", "identity_id"])
+        person.clean_fields(exclude=["password", "application", "identity_id", "factors_changed_at"])
     except ValidationError as error:
         refusals = [FieldError(field, " ".join(texts)) for field, texts in error.message_dict.items()]
     if password is not None:
