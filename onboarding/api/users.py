@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -13,12 +14,14 @@ from jobs.idempotency import Answer
 from onboarding import services
 from onboarding.filters import ApiUserFilter
 from onboarding.models import Identity
-from onboarding.serializers.applications import TenantUserInput, UserDocument, UserInput, UserUpdate
+from onboarding.serializers.applications import TenantUserInput, UserDocument, UserInput, UserSecretInput, UserUpdate
 from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import ApiUser, Application
 from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
+
+_OVERLAP = timedelta(days=1)
 
 
 class UserViewSet(ResourceViewSet):
@@ -59,6 +62,22 @@ class UserViewSet(ResourceViewSet):
     def _created(self, user: ApiUser, secret: Any) -> Response:
         serializer = self.document_class(context={"request": self.request, "secret": secret})
         return Response(serializer.to_representation(user), status=status.HTTP_201_CREATED)
+
+
+class UserSecretViewSet(UserViewSet):
+    """Secrets of API users."""
+
+    permissions: ClassVar = {"POST": Permission.MANAGE_API_USERS}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": UserSecretInput}
+
+    def create(self, request: Request, **_: Any) -> Response:
+        """Give a user a new secret, shown in this answer alone. The old one opens for `overlap_seconds` longer."""
+        del request
+        with transaction(by=self.actor):
+            user = self.find(self.kwargs["pk"])
+        told = self.read_body(UserSecretInput).validated_data.get("overlap_seconds")
+        overlap = _OVERLAP if told is None else timedelta(seconds=told)
+        return self._created(*tenancy.rotate_api_user(user=user, overlap=overlap, by=self.actor, at=self.now()))
 
 
 class ApplicationUserViewSet(UserViewSet):

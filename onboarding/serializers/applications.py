@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.documents import DocumentSerializer, PublicIdField
-from api.inputs import Choice, Flag, FreeObject, InputSerializer, PublicId, TagsField, Text
+from api.documents import DocumentSerializer, MomentField, PublicIdField
+from api.inputs import Choice, Flag, FreeObject, InputSerializer, PublicId, TagsField, Text, WholeNumber
 from onboarding.models import Identity
 from onboarding.serializers.entities import EntityInput
 from tenancy.models import (
@@ -17,6 +17,7 @@ from tenancy.models import (
     RiskProfile,
 )
 from tenancy.roles import Role
+from tenancy.services import LONGEST_OVERLAP
 
 SETTLE_UPON = Application.SettleUpon.values
 
@@ -38,6 +39,8 @@ class ApplicationUpdate(InputSerializer):
     settlement_enabled = Flag(required=False)
     card_cvv_required = Flag(required=False)
     card_expiration_date_required = Flag(required=False)
+    bank_account_required = Flag(required=False)
+    maker_checker_enabled = Flag(required=False)
     creating_transfer_from_report_enabled = Flag(required=False)
     settlement_funding_identifier = Choice(choices=Application.FundingIdentifier.values, required=False)
     ready_to_settle_upon = Choice(choices=SETTLE_UPON, required=False, allow_null=True)
@@ -58,6 +61,8 @@ class ApplicationDocument(DocumentSerializer):
     creating_transfer_from_report_enabled = serializers.BooleanField()
     card_expiration_date_required = serializers.BooleanField()
     card_cvv_required = serializers.BooleanField()
+    bank_account_required = serializers.BooleanField()
+    maker_checker_enabled = serializers.BooleanField()
     settlement_funding_identifier = serializers.CharField()
     ready_to_settle_upon = serializers.CharField(allow_null=True)
     fee_ready_to_settle_upon = serializers.CharField()
@@ -125,8 +130,14 @@ class UserUpdate(InputSerializer):
     tags = TagsField(required=False)
 
 
+class UserSecretInput(InputSerializer):
+    """Body of POST /users/{id}/secret; may be empty: the old secret then opens for a day longer."""
+
+    overlap_seconds = WholeNumber(min_value=0, max_value=int(LONGEST_OVERLAP.total_seconds()), required=False)
+
+
 class UserDocument(DocumentSerializer):
-    """An API user. `password` holds the secret in the answer to its creation, and null ever after."""
+    """An API user. `password` holds the secret in the answer to its creation or rotation, and null ever after."""
 
     kind = ApiUser.KIND
 
@@ -135,6 +146,8 @@ class UserDocument(DocumentSerializer):
     enabled = serializers.BooleanField()
     role = serializers.CharField()
     tags = serializers.DictField(child=serializers.CharField())
+    last_used_at = MomentField(allow_null=True)
+    previous_password_until = MomentField(source="previous_secret_until", allow_null=True)
 
     def get_password(self, _user: ApiUser) -> str | None:
         secret = self.context.get("secret")
@@ -142,10 +155,16 @@ class UserDocument(DocumentSerializer):
 
 
 class ProfileUpdate(InputSerializer):
-    """Body of PUT /application_profiles/{id} and /merchant_profiles/{id}."""
+    """Body of PUT /application_profiles/{id}."""
 
     risk_profile = PublicId(RiskProfile, required=False)
     tags = TagsField(required=False)
+
+
+class MerchantProfileUpdate(ProfileUpdate):
+    """Body of PUT /merchant_profiles/{id}. Null for the risk profile leaves it to the application."""
+
+    risk_profile = PublicId(RiskProfile, required=False, allow_null=True)
 
 
 class ApplicationProfileDocument(DocumentSerializer):
@@ -157,7 +176,11 @@ class ApplicationProfileDocument(DocumentSerializer):
 
 
 class MerchantProfileDocument(ApplicationProfileDocument):
+    """A merchant's profiles, of a row read `with_effective()`: what is not its own is its application's."""
+
     kind = MerchantProfile.KIND
+
+    risk_profile = PublicIdField(RiskProfile, source="effective_risk_profile_id")
 
 
 class RiskProfileUpdate(InputSerializer):

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -56,3 +57,7 @@ class ApiUser(Resource):
             models.Index(name="api_user_of_application", fields=["application", "-created_at", "-id"]),
             models.Index(name="api_user_newest", fields=["-created_at", "-id"]),
         ]
+
+    def has_previous_secret(self, at: datetime) -> bool:
+        """Whether the secret before the last rotation still opens."""
+        return self.previous_secret_until is not None and at < self.previous_secret_until
