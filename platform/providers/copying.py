@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from providers import port
 from providers.models import CopiedFromProvider
+from providers.redaction import redacted
 from providers.registry import provider_of
 from resources.moves import Moves
 from tenancy.actors import Actor
@@ -48,10 +49,10 @@ def is_old(row: CopiedFromProvider, news: port.News) -> bool:
 
 
 def stamp(row: CopiedFromProvider, provider: str, news: port.News, at: datetime) -> None:
-    """Note whose word the row is, and which state of it."""
+    """Note whose word the row is, and which state of it. What an adapter forgot to redact is redacted here."""
     row.provider = provider
     row.provider_version = news.version
-    row.provider_document = dict(news.raw)
+    row.provider_document = redacted(news.raw)
     row.copied_at = at
 
 
