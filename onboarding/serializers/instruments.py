@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -11,21 +11,26 @@ from stdnum import luhn
 from stdnum.us import rtn
 
 from api.documents import DocumentSerializer, MomentField, PublicIdField
-from api.inputs import Choice, InputSerializer, ParsedText, PublicId, TagsField, Text, WholeNumber
-from onboarding.models import Identity, PaymentInstrument
+from api.inputs import Choice, Flag, InputSerializer, ParsedText, PublicId, TagsField, Text, WholeNumber
+from onboarding.models import Identity, PaymentInstrument, Token
 from onboarding.serializers.entities import AddressField
+from resources import ids
 from tenancy.models import Application
 from vault.secret import Fleeting, Secret
 
 _BANK_ACCOUNT, _PAYMENT_CARD = PaymentInstrument.Type.BANK_ACCOUNT, PaymentInstrument.Type.PAYMENT_CARD
+TOKEN = PaymentInstrument.CreatedVia.TOKEN.value
+"""What an instrument may be made of, besides the numbers of a card or an account."""
 
 # Members of a body: those of every instrument, those of one type, and which of them that type cannot do without.
 _OF_EVERY_TYPE = ("type", "identity", "tags", "name", "currency")
 _OF_ONE_TYPE: Mapping[str, tuple[str, ...]] = {
+    TOKEN: ("token", "address"),
     _BANK_ACCOUNT: ("account_number", "bank_code", "account_type", "country"),
     _PAYMENT_CARD: ("number", "security_code", "expiration_month", "expiration_year", "address"),
 }
 _NEEDED: Mapping[str, tuple[str, ...]] = {
+    TOKEN: ("token",),
     _BANK_ACCOUNT: ("account_number", "bank_code", "account_type", "name"),
     _PAYMENT_CARD: ("number", "expiration_month", "expiration_year"),
 }
@@ -88,14 +93,15 @@ class LettersField(ParsedText):
 
 
 class InstrumentInput(InputSerializer):
-    """Body of POST /payment_instruments: a card or a bank account. Members of the other type are ignored.
+    """Body of POST /payment_instruments: a card, a bank account, or a token. Members of the other types are ignored.
 
     `validated_data` holds every member of the type, null where an optional one was not told; numbers and security code
     are Secrets. Whether a card has expired is judged by `now` of the context, the application's business time.
     """
 
-    type = Choice(choices=PaymentInstrument.Type.values)
+    type = Choice(choices=[*PaymentInstrument.Type.values, TOKEN])
     identity = PublicId(Identity)
+    token = PublicId(Token, required=False)
     account_number = AccountNumberField(required=False, write_only=True)
     bank_code = RoutingNumberField(required=False)
     account_type = Choice(choices=PaymentInstrument.AccountType.values, required=False)
@@ -121,7 +127,8 @@ class InstrumentInput(InputSerializer):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
             return super().to_internal_value(data)
-        members = (*_OF_EVERY_TYPE, *_OF_ONE_TYPE.get(self._value_of("type", data), ()))
+        every = [*_OF_EVERY_TYPE, *_OF_ONE_TYPE.get(self._value_of("type", data), ())]
+        members = [name for name in every if name in self.fields]
         values = super().to_internal_value({name: data[name] for name in members if name in data})
         defaults = {"tags": {}, "currency": "USD", "country": "USA"}
         return {name: values.get(name) or defaults.get(name) for name in members}
@@ -144,6 +151,78 @@ class InstrumentInput(InputSerializer):
         return {}
 
 
+class TokenInput(InstrumentInput):
+    """Body of POST /applications/{id}/tokens: a card or a bank account of nobody yet.
+
+    The members may have the names that the phone libraries give them, too.
+    """
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "cardNumber": "number",
+        "expirationMonth": "expiration_month",
+        "expirationYear": "expiration_year",
+        "paymentType": "type",
+        "instrument_type": "type",
+    }
+
+    type = Choice(choices=PaymentInstrument.Type.values)
+    identity = None  # type: ignore[assignment]  # how a serializer leaves out a member of the one it derives from
+    token = None  # type: ignore[assignment]
+    tags = None  # type: ignore[assignment]
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, Mapping):
+            aliased = {ours: data[theirs] for theirs, ours in self.ALIASES.items() if theirs in data}
+            data = {**aliased, **data}
+        return super().to_internal_value(data)
+
+
+_TOLD_OTHERWISE = ("instrument_type", "identity")
+"""Members of a document that are no columns."""
+
+
+class InstrumentChange(InputSerializer):
+    """Body of PUT /payment_instruments/{id}. `instrument` of the context is the one that is to change.
+
+    What never changes may be sent as it is, as a document that was read is sent back; told otherwise it is refused.
+    """
+
+    NEVER: ClassVar[tuple[str, ...]] = ("number", "account_number", "security_code")
+    FIXED: ClassVar[tuple[str, ...]] = (
+        "type", "instrument_type", "identity", "expiration_month", "expiration_year", "bank_code", "account_type",
+        "country", "currency",
+    )  # fmt: skip
+
+    name = Text(max_length=40, required=False, allow_null=True)
+    address = AddressField(required=False, allow_null=True)
+    enabled = Flag(required=False)
+    tags = TagsField(required=False)
+
+    def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
+        instrument: PaymentInstrument = self.context["instrument"]
+        is_now = {name: getattr(instrument, name) for name in self.FIXED if name not in _TOLD_OTHERWISE}
+        is_now |= {
+            "instrument_type": instrument.type,
+            "identity": ids.public_id(Identity.PREFIX, instrument.identity_id),
+        }
+        told = {name: data[name] for name in (*self.NEVER, *self.FIXED) if data.get(name) is not None}
+        refused = [
+            name
+            for name, value in told.items()
+            if name in self.NEVER or str(value).upper() != str(is_now[name]).upper()
+        ]
+        errors = {name: ["Cannot be changed; add another instrument"] for name in refused}
+        if not instrument.is_card and "name" in data and data["name"] is None:
+            errors["name"] = ["This field may not be null."]
+        return errors
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        if not self.context["instrument"].is_card:
+            values.pop("address", None)
+        return values
+
+
 def _missing(told: Mapping[str, Any], kind: str | None) -> Errors:
     return {name: ["This field is required."] for name in _NEEDED.get(kind or "", ()) if told.get(name) is None}
 
@@ -158,6 +237,13 @@ class _Always(serializers.CharField):
     def to_representation(self, value: Any) -> str:
         del value
         return self.word
+
+
+class _OrUnknown(serializers.CharField):
+    """A code that an inquiry tells; UNKNOWN before there was one, as with the other members of a new card."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        return super().get_attribute(instance) or "UNKNOWN"
 
 
 class InstrumentDocument(DocumentSerializer):
@@ -189,9 +275,12 @@ class InstrumentDocument(DocumentSerializer):
     currency = serializers.CharField()
     identity = PublicIdField(Identity, source="identity_id")
     enabled = serializers.BooleanField()
-    created_via = _Always("API")
+    created_via = serializers.CharField()
     payload_type = _Always("SOURCE")
     issuer_country = serializers.CharField(required=False, allow_null=True)
+    fast_funds_indicator = _OrUnknown(required=False)
+    push_funds_block_indicator = _OrUnknown(required=False)
+    online_gambing_block_indicator = _OrUnknown(source="online_gambling_block_indicator", required=False)
     bank_account_validation_check = _Always("NOT_ATTEMPTED", required=False)
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
@@ -214,6 +303,9 @@ _NOT_SHOWN_OF: Mapping[bool, tuple[str, ...]] = {
         "address_verification",
         "security_code_verification",
         "issuer_country",
+        "fast_funds_indicator",
+        "push_funds_block_indicator",
+        "online_gambing_block_indicator",
     ),
 }
 """Members that an instrument does not have, for a card and for a bank account."""

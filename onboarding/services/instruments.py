@@ -1,46 +1,48 @@
 """Payment instruments: a number goes to the provider, and what may be shown of it comes back."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-import vault.services as vault
+from events.models import Author
 from jobs import idempotency
-from onboarding.models import Identity, PaymentInstrument
-from onboarding.services.copies import copy_instrument
-from onboarding.services.processors import processor_for_instruments
+from onboarding.models import PaymentInstrument
+from onboarding.services.copies import copy_instrument, refuse_others
+from onboarding.services.keeping import (
+    InstrumentRefused,
+    claim_keeping,
+    find_identity,
+    forget_number,
+    lock_nothing,
+    made_of,
+    processor_of,
+    rebuild_nothing,
+    request_to_keep,
+)
 from providers import attempts, port
 from providers.attempts import Ending, Operation
 from providers.models import Attempt
 from resources import ids
-from resources.errors import DomainError, FieldError
+from resources.errors import DomainError
 from tenancy.actors import Actor
 from tenancy.roles import Permission
-from tenancy.transactions import Act, act, transaction
+from tenancy.transactions import Act, act
 
 TOKENISE = "tokenization"
-_NUMBER = "account_number"
+CLAIM = "token_claim"
+UPDATE = "instrument_update"
+CHANGEABLE = ("name", "address", "enabled", "tags")
+
+CreatedVia = PaymentInstrument.CreatedVia
 
 
-class InstrumentRefused(DomainError):
-    """The provider will not keep this card or bank account."""
+class UpdateUndecided(DomainError):
+    """The provider has not answered to an earlier change, so nobody knows what this one would change."""
 
-    code = "UPSTREAM_PROCESSOR_ERROR"
-    status = 402
-
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.message or "The provider does not keep this instrument.")
-        self.is_result = attempt.state == Attempt.State.REFUSED
-        self.details = {"failure_code": attempt.code, "failure_message": str(self)}
-
-
-class ProviderUndecided(DomainError):
-    """Nobody knows yet whether the provider kept it. Nothing was charged, so the caller may simply ask again."""
-
-    code = "SERVICE_UNAVAILABLE"
-    status = 503
-    message = "The provider has not answered. Nothing was charged; try again in a moment."
+    code = "CONFLICT"
+    status = 409
+    message = "The provider has not answered to an earlier change of this instrument; try again in a moment."
     retry_after_seconds = 5
 
 
@@ -51,12 +53,9 @@ def create_payment_instrument(*, values: Mapping[str, Any], by: Actor, at: datet
     FieldError for an identity out of sight or a currency that is not offered, InstrumentRefused, ProviderUndecided.
     """
     by.require(Permission.CREATE_INSTRUMENTS)
-    with transaction(by=by):
-        identity = Identity.objects.visible_to(by).filter(pk=values["identity"]).first()
-    if identity is None:
-        raise FieldError("identity", "There is no such identity.")
+    identity = find_identity(values["identity"], by=by)
     key = ids.new_id()
-    request = _request(key, values)
+    request = request_to_keep(key, values, identity_id=identity.pk)
     with act(
         "create_payment_instrument",
         by=by,
@@ -64,67 +63,92 @@ def create_payment_instrument(*, values: Mapping[str, Any], by: Actor, at: datet
         application_id=identity.application_id,
         resource=(PaymentInstrument.KIND, key),
     ):
-        processor = processor_for_instruments(identity.application_id, by=by)
-        currencies = processor.application_config.get("default_currencies") or ["USD"]
-        if request.currency not in currencies:
-            raise FieldError("currency", f"One of {', '.join(currencies)} is needed")
-        if isinstance(request, port.TokeniseBankAccount):
-            owner = PaymentInstrument(id=key)
-            vault.seal(owner, _NUMBER, request.account_number, application_id=identity.application_id)
+        kept = claim_keeping(request, TOKENISE, PaymentInstrument, application_id=identity.application_id, by=by, at=at)
+    row: PaymentInstrument | None = attempts.carry_out(kept.attempt, request, account=kept.account, by=by)
+    return made_of(kept.attempt, PaymentInstrument, row, by=by)
+
+
+def update_payment_instrument(
+    *, instrument: PaymentInstrument, values: Mapping[str, Any], by: Actor, at: datetime, version: str | None = None
+) -> PaymentInstrument:
+    """Change name, address, tags, or whether it may be used, at the provider and here.
+
+    Raises ChangedMeanwhile for an older `version`, UpdateUndecided, InstrumentRefused, ProviderUndecided.
+    """
+    by.require(Permission.MANAGE_INSTRUMENTS)
+    application_id = instrument.application_id
+    with act("update_payment_instrument", by=by, at=at, application_id=application_id, resource=instrument.handle):
+        row = PaymentInstrument.objects.visible_to(by).select_for_update().get(pk=instrument.pk)
+        row.refuse_stale(version)
+        earlier = Attempt.objects.visible_to(by).filter(resource_id=row.pk, operation=UPDATE)
+        if earlier.unresolved().exists():
+            raise UpdateUndecided
+        whole = {name: values.get(name, getattr(row, name)) for name in CHANGEABLE}
+        if all(getattr(row, name) == value for name, value in whole.items()):
+            return row
+        if whole["enabled"] == row.enabled:
+            whole["enabled"] = None  # the provider may be switching it off in this very moment
+        processor = processor_of(row, by=by)
         attempt = attempts.claim(
-            operation=TOKENISE,
+            operation=UPDATE,
             model=PaymentInstrument,
-            resource_id=key,
-            application_id=identity.application_id,
+            resource_id=row.pk,
+            application_id=application_id,
             processor=processor.processor,
             at=at,
+            named=f"{row.public_id}-update",
+            number=earlier.count() + 1,
         )
-        account = port.Account(identity.application_id, processor.application_config)
-    row: PaymentInstrument | None = attempts.carry_out(attempt, request, account=account, by=by)
-    if row is None and attempt.state == Attempt.State.ACCEPTED:  # the resolver was first
-        with transaction(by=by):
-            row = PaymentInstrument.objects.visible_to(by).filter(pk=key).first()
-    if row is None:
-        raise ProviderUndecided if attempt.is_open else InstrumentRefused(attempt)
-    return row
+        account = port.Account(application_id, processor.application_config)
+    request = port.UpdateInstrument(id=row.pk, **whole)
+    updated: PaymentInstrument | None = attempts.carry_out(attempt, request, account=account, by=by)
+    return made_of(attempt, PaymentInstrument, updated, by=by)
 
 
-def refusal_of(instrument_id: uuid.UUID, *, by: Actor) -> InstrumentRefused | None:
-    """Why the provider refused an instrument that was asked for; None where it did not. Call it in a transaction."""
-    refused = Attempt.objects.visible_to(by).filter(
-        resource_id=instrument_id, operation=TOKENISE, state=Attempt.State.REFUSED
-    )
-    attempt = refused.first()
-    return None if attempt is None else InstrumentRefused(attempt)
+def refusal_of(instrument_id: uuid.UUID, *, by: Actor, of_update: bool = False) -> InstrumentRefused | None:
+    """Why the provider refused to make an instrument, or to change it; None where it did not. Call it in a transaction.
+
+    What counts is what was asked for last.
+    """
+    attempt = _last(instrument_id, [UPDATE] if of_update else [TOKENISE, CLAIM], by)
+    return None if attempt is None or attempt.state != Attempt.State.REFUSED else InstrumentRefused(attempt)
 
 
-def _request(key: uuid.UUID, values: Mapping[str, Any]) -> port.TokeniseCard | port.TokeniseBankAccount:
-    members = {name: value for name, value in values.items() if name not in {"type", "identity"}}
-    request = port.TokeniseCard if values["type"] == PaymentInstrument.Type.PAYMENT_CARD else port.TokeniseBankAccount
-    return request(id=key, identity_id=values["identity"], **members)
+def is_update_open(instrument_id: uuid.UUID, *, by: Actor) -> bool:
+    """Whether the provider has not answered to a change yet. Call it in a transaction."""
+    attempt = _last(instrument_id, [UPDATE], by)
+    return attempt is not None and attempt.is_open
 
 
-def _lock(attempt: Attempt, by: Actor) -> None:
-    """There is no row before the provider has kept the instrument."""
-    del attempt, by
+def _last(instrument_id: uuid.UUID, operations: Collection[str], by: Actor) -> Attempt | None:
+    asked = Attempt.objects.visible_to(by).filter(resource_id=instrument_id, operation__in=operations)
+    return asked.order_by("-created_at", "-id").first()
 
 
 def _copy(current: Act, attempt: Attempt, row: None, ending: Ending) -> PaymentInstrument | None:
     del row
     account = port.Account(attempt.application_id)
+    by_hand = current.by.kind == Author.PERSON
+    refuse_others(ending.news, {port.Instrument: attempt.resource_id})
+    for news in ending.news:
+        if isinstance(news, port.Instrument):
+            via = CreatedVia.PORTAL if by_hand else CreatedVia.API
+            return copy_instrument(current, account, attempt.provider, news, created_via=via)
+    forget_number(attempt, ending)
+    return None
+
+
+def _copy_update(current: Act, attempt: Attempt, row: None, ending: Ending) -> PaymentInstrument | None:
+    del row
+    account = port.Account(attempt.application_id)
+    refuse_others(ending.news, {port.Instrument: attempt.resource_id})
     for news in ending.news:
         if isinstance(news, port.Instrument):
             return copy_instrument(current, account, attempt.provider, news)
-    if ending.state in {Attempt.State.ABSENT, Attempt.State.REFUSED}:
-        vault.erase(PaymentInstrument(id=attempt.resource_id), _NUMBER)
     if ending.state == Attempt.State.ABSENT:
         idempotency.release(attempt.application_id, attempt.resource_id)
     return None
 
 
-def _rebuild(attempt: Attempt, by: Actor) -> None:
-    """A number that was not kept cannot be sent again."""
-    del attempt, by
-
-
-tokenise = Operation(TOKENISE, lock=_lock, copy=_copy, rebuild=_rebuild)
+tokenise = Operation(TOKENISE, lock=lock_nothing, copy=_copy, rebuild=rebuild_nothing)
+update = Operation(UPDATE, lock=lock_nothing, copy=_copy_update, rebuild=rebuild_nothing)

@@ -57,9 +57,17 @@ class IdempotencyInProgress(DomainError):
 
 
 def claim_of(
-    request: Request, told: Mapping[str, Any], arguments: Mapping[str, Any], answer_of: Callable[[Any], Answer] | None
+    request: Request,
+    told: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    answer_of: Callable[[Any], Answer] | None,
+    *,
+    whose: str = "",
 ) -> Claim | None:
-    """The claim that a validated request makes; None without a key. Raises BadRequest for two different keys."""
+    """The claim that a validated request makes; None without a key. Raises BadRequest for two different keys.
+
+    Callers who are not told apart by their application are by `whose`: equal keys of two of them are two keys.
+    """
     if request.method not in METHODS:
         return None
     header, member = request.headers.get(HEADER), told.get(MEMBER)
@@ -70,7 +78,7 @@ def claim_of(
         return None
     members = {name: value for name, value in told.items() if name != MEMBER}
     return idempotency.make_claim(
-        operation_of(request),
+        f"{operation_of(request)} {whose}".rstrip(),
         key,
         [dict(arguments), members],
         answer_of=answer_of,

@@ -12,7 +12,7 @@ from api.parsing import MAX_BYTES
 from resources.errors import DomainError, NotVisible
 from tenancy.origins import actor_of
 
-PORTAL_PATHS = ("/dashboard", settings.STATIC_URL.rstrip("/"))
+PORTAL_PATHS = ("/dashboard", "/forms", settings.STATIC_URL.rstrip("/"))
 MAX_QUERY_BYTES = 8 * 1024
 
 

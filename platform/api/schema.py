@@ -61,7 +61,14 @@ _ERROR = {
 _OF_ACTS_AT_A_PROVIDER = {
     "402": "Declined, or certainly not executed by the provider; `failure_code` tells why.",
 }
-_ASK_A_PROVIDER = frozenset({"/transfers", "/payment_instruments"})
+_ASK_A_PROVIDER = frozenset(
+    {
+        ("POST", "/transfers"),
+        ("POST", "/payment_instruments"),
+        ("PUT", "/payment_instruments/{id}"),
+        ("POST", "/applications/{application}/tokens"),
+    }
+)
 
 _OF_WRITES = {
     "409": "The first request under this idempotency key is still being carried out.",
@@ -109,7 +116,8 @@ class ContractSchema(AutoSchema):
         document = getattr(self.view, "document_class", None)
         if self._is_resource() and getattr(self.view, "action", "") == "list" and document is not None:
             return {200: _envelope(document, self.view.embedded_key)}
-        status = 201 if self.method == "POST" else 200
+        is_creation = self.method == "POST" and getattr(self.view, "action", "") != "update"
+        status = 201 if is_creation else 200
         return {status: document if document is not None else _OnlyLinks()}
 
     def get_override_parameters(self) -> list[Any]:
@@ -182,7 +190,7 @@ def declare_common_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _answers(path: str, method: str) -> dict[str, str]:
     """What any operation may answer, and what one of this method at this path may answer besides."""
     of_its_method = _OF_WRITES if method in idempotency.METHODS else {}
-    of_its_act = _OF_ACTS_AT_A_PROVIDER if method == "POST" and path in _ASK_A_PROVIDER else {}
+    of_its_act = _OF_ACTS_AT_A_PROVIDER if (method, path) in _ASK_A_PROVIDER else {}
     return _COMMON | of_its_method | of_its_act
 
 

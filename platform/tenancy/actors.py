@@ -1,6 +1,7 @@
 """Who acts: a person in the portal, a program with an API key, or the system itself."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -43,6 +44,8 @@ class Actor:
     application_ids: tuple[uuid.UUID, ...]
     identity_id: uuid.UUID | None = None
     origin: Origin = field(default_factory=Origin)
+    only: frozenset[Permission] | None = None
+    """Where it is set: nothing but this of what the role may do."""
 
     @property
     def is_platform(self) -> bool:
@@ -54,7 +57,7 @@ class Actor:
         return None if self.is_platform or not self.application_ids else self.application_ids[0]
 
     def may(self, permission: Permission) -> bool:
-        return permission in PERMISSIONS[self.role]
+        return permission in PERMISSIONS[self.role] and (self.only is None or permission in self.only)
 
     def require(self, permission: Permission) -> None:
         """Raises MissingPermission."""
@@ -67,7 +70,7 @@ class Actor:
             kind=self.kind,
             id=self.id,
             name=self.name,
-            role=self.role.value,
+            role="" if self.kind == Author.STRANGER else self.role.value,
             address=self.origin.address,
             browser=self.origin.browser,
             request_id=self.origin.request_id,
@@ -80,6 +83,19 @@ def all_application_ids() -> tuple[uuid.UUID, ...]:
         cursor.execute("SELECT tenancy_application_ids()")
         (found,) = cursor.fetchone()
     return tuple(found)
+
+
+def visitor(application_id: uuid.UUID, name: str, *, only: Iterable[Permission], origin: Origin | None = None) -> Actor:
+    """Somebody without an account who was let in for one thing, in one application: by a link, or to make a token."""
+    return Actor(
+        kind=Author.STRANGER,
+        id=None,
+        name=name,
+        role=Role.PARTNER,
+        application_ids=(application_id,),
+        origin=origin or Origin(),
+        only=frozenset(only),
+    )
 
 
 def system(name: str = "Merchantry") -> Actor:

@@ -1,7 +1,7 @@
 """Sealing and opening the sensitive values of a row. The rest of Merchantry holds only whether one is there."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.conf import settings
 from django.db import models
@@ -28,8 +28,35 @@ def seal(owner: models.Model, name: str, secret: Secret, *, application_id: uuid
     )
 
 
+def seal_new(secrets: Iterable[tuple[models.Model, str, Secret]], *, application_id: uuid.UUID) -> None:
+    """Keep values of rows that are new themselves, all in one statement: owner, name, value."""
+    SealedValue.objects.bulk_create(
+        [
+            SealedValue(
+                application_id=application_id,
+                owner_table=owner._meta.db_table,
+                owner_id=owner.pk,
+                name=name,
+                sealed=_ring().seal(secret.reveal(), context=_context(owner._meta.db_table, owner.pk, name)),
+            )
+            for owner, name, secret in secrets
+        ]
+    )
+
+
 def erase(owner: models.Model, name: str) -> None:
     SealedValue.objects.filter(owner_table=owner._meta.db_table, owner_id=owner.pk, name=name).delete()
+
+
+def erase_all(model: type[models.Model], keys: Collection[uuid.UUID]) -> int:
+    """Erase whatever the vault holds of rows of a table; tells how much that was."""
+    erased, _ = SealedValue.objects.filter(owner_table=model._meta.db_table, owner_id__in=keys).delete()
+    return erased
+
+
+def owners_with(model: type[models.Model], name: str) -> models.QuerySet[SealedValue, uuid.UUID]:
+    """The keys of the rows of a table of which the vault holds a value of this name, whether they exist or not."""
+    return SealedValue.objects.filter(owner_table=model._meta.db_table, name=name).values_list("owner_id", flat=True)
 
 
 def open_all(owners: Iterable[models.Model], name: str) -> dict[uuid.UUID, Secret]:

@@ -124,6 +124,21 @@ def test_card_expires_by_the_business_time_of_its_application(tenant: Tenant) ->
     assert error["message"] == "Expiration year `2040` is expired"
 
 
+def test_card_that_the_platform_enters_expires_by_the_clock_of_its_application(tenant: Tenant) -> None:
+    other, admin = Tenant("Other"), ApiClient(make_platform_login())
+    let_time_pass(tenant.application, seconds=15 * 366 * 24 * 3600)
+    card = CARD | {"expiration_year": 2040, "expiration_month": 12}
+
+    def enter(identity: str) -> Any:
+        return admin.post("/payment_instruments", card | {"identity": identity})
+
+    (error,) = errors(enter(tenant.buyer.public_id))
+    assert error["message"] == "Expiration year `2040` is expired"
+    assert enter(other.buyer.public_id).status_code == 201
+    for identity in ("IDpHEprvRCz6Sp4BGTEgsyKk", "nobody"):
+        assert [error["field"] for error in errors(enter(identity))] == ["identity"]
+
+
 def test_identity_of_another_application_is_as_absent(tenant: Tenant) -> None:
     foreign = Tenant("Other")
 
