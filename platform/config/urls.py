@@ -1,4 +1,4 @@
-"""Where everything hangs: the API at the host root, the portal under /dashboard/."""
+"""Where everything hangs: the API at the host root, the portal under /dashboard/, the hosted fields under /forms/."""
 
 import sys
 
@@ -52,6 +52,7 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("forms/", include("onboarding.hosted.urls")),
     path("dashboard/account/", include("portal.account_urls")),
     path("dashboard/", include("portal.urls")),
     path("dashboard/", include("onboarding.portal.urls")),
