@@ -12,9 +12,10 @@ from api.views import ResourceViewSet
 from jobs.idempotency import Answer
 from onboarding import services
 from onboarding.filters import VerificationFilter
-from onboarding.models import Identity, Merchant, Verification
-from onboarding.serializers.merchants import (
+from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.serializers.verifications import (
     IdentityVerificationInput,
+    InstrumentVerificationInput,
     VerificationDocument,
     VerificationInput,
     VerificationTargetInput,
@@ -26,7 +27,7 @@ from tenancy.transactions import transaction
 
 
 class VerificationViewSet(ResourceViewSet):
-    """What processors found about merchants."""
+    """What processors found about merchants and cards."""
 
     resource = Verification
     document_class = VerificationDocument
@@ -36,9 +37,19 @@ class VerificationViewSet(ResourceViewSet):
     bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": VerificationTargetInput}
 
     def create(self, request: Request, **_: Any) -> Response:
-        """Send a merchant's present data to its processor; the answer is pending, the worker brings the verdict."""
+        """Send a merchant's present data to its processor; the answer is pending, the worker brings the verdict.
+
+        Of a card, ask its network: what it is and what it can receive is told at once.
+        """
         del request
         body = self.read_body(self.bodies["POST"]).validated_data
+        if body.get("payment_instrument") is not None:
+            with transaction(by=self.actor):
+                cards = PaymentInstrument.objects.visible_to(self.actor)
+                card = cards.filter(pk=body["payment_instrument"]).first()
+            if card is None:
+                raise FieldError("payment_instrument", "There is no such payment instrument.")
+            return self.inquire(card, body)
         with transaction(by=self.actor):
             merchant = self.merchant(body)
         if body.get("processor") not in {None, merchant.processor}:
@@ -55,6 +66,26 @@ class VerificationViewSet(ResourceViewSet):
                 raise FieldError("merchant", "There is no such merchant.")
             return found
         return only_merchant(merchants.filter(identity_id=body["identity"]), "identity")
+
+    def inquire(self, card: PaymentInstrument, body: Mapping[str, Any]) -> Response:
+        verification = services.verify_card(
+            instrument=card,
+            security_code=body.get("security_code"),
+            address=body.get("address"),
+            tags=body.get("tags"),
+            by=self.actor,
+            at=self.now(),
+        )
+        return Response(self.document_of(verification), status=status.HTTP_201_CREATED)
+
+    def as_it_is(self, key: Any) -> Answer | None:
+        """A card's inquiry is decided in the request that asks it, so a repeat waits for that one."""
+        answer = super().as_it_is(key)
+        if answer is None or answer.is_final:
+            return answer
+        with transaction(by=self.actor):
+            row = self.visible().filter(pk=key, payment_instrument__isnull=False).first()
+        return answer if row is None else None
 
     def answer_of(self, row: Verification) -> Answer:
         return replace(super().answer_of(row), is_final=row.state != Verification.State.PENDING)
@@ -98,6 +129,30 @@ class IdentityVerificationViewSet(VerificationViewSet):
 
     def _identity(self) -> Identity:
         found: Identity = find(Identity.objects.visible_to(self.actor), self.kwargs["identity"])
+        return found
+
+
+class InstrumentVerificationViewSet(VerificationViewSet):
+    """Verifications of one card."""
+
+    tag = "payment_instruments"
+    always_offset = True
+    permissions: ClassVar = {"GET": Permission.VIEW_INSTRUMENTS, "POST": Permission.MANAGE_INSTRUMENTS}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": InstrumentVerificationInput}
+
+    def visible(self) -> QuerySet[Verification]:
+        return super().visible().filter(payment_instrument=self._instrument())
+
+    def create(self, request: Request, **_: Any) -> Response:
+        """Ask the card's network what the card is and can receive; address and security code are checked."""
+        del request
+        with transaction(by=self.actor):
+            card = self._instrument()
+        return self.inquire(card, self.read_body(InstrumentVerificationInput).validated_data)
+
+    def _instrument(self) -> PaymentInstrument:
+        instruments = PaymentInstrument.objects.visible_to(self.actor)
+        found: PaymentInstrument = find(instruments, self.kwargs["payment_instrument"])
         return found
 
 

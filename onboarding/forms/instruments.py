@@ -8,12 +8,13 @@ from django import forms
 from rest_framework.exceptions import ValidationError
 
 from api.errors import field_errors
+from onboarding.forms.identities import country_field
 from onboarding.models import Identity, PaymentInstrument
 from onboarding.serializers.instruments import InstrumentInput
 from resources.errors import DomainError, FieldError, FieldErrors
 
 _HIDDEN_AGAIN = "Type it again: it was not kept."
-_ADDRESS = ("line1", "city", "region", "postal_code", "country")
+ADDRESS = ("line1", "city", "region", "postal_code", "country")
 
 
 class _NeverShown(forms.TextInput):
@@ -27,12 +28,14 @@ class _WholeNumber(forms.IntegerField):
     widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
 
-def _number(label: str, *, length: int, hint: str, required: bool = True) -> forms.CharField:
+def never_shown(label: str, *, length: int, hint: str, required: bool = True) -> forms.CharField:
     widget = _NeverShown(attrs={"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"})
     return forms.CharField(label=label, max_length=length, help_text=hint, required=required, widget=widget)
 
 
-def _text(label: str, *, length: int, hint: str = "", required: bool = False, **attributes: str) -> forms.CharField:
+def text_field(
+    label: str, *, length: int, hint: str = "", required: bool = False, **attributes: str
+) -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": "off", **attributes})
     return forms.CharField(label=label, max_length=length, help_text=hint, required=required, widget=widget)
 
@@ -97,13 +100,13 @@ class BankAccountForm(_InstrumentForm):
     type = PaymentInstrument.Type.BANK_ACCOUNT
     secrets = ("account_number",)
 
-    name = _text("Account holder", length=40, hint="As the bank knows it.", required=True)
-    bank_code = _text("Routing number", length=9, hint="Nine digits.", required=True, inputmode="numeric")
-    account_number = _number("Account number", length=17, hint="Kept encrypted; shown as its last four digits.")
+    name = text_field("Account holder", length=40, hint="As the bank knows it.", required=True)
+    bank_code = text_field("Routing number", length=9, hint="Nine digits.", required=True, inputmode="numeric")
+    account_number = never_shown("Account number", length=17, hint="Kept encrypted; shown as its last four digits.")
     account_type = forms.ChoiceField(
         label="Account type", choices=[("", "Choose"), *PaymentInstrument.AccountType.choices]
     )
-    country = _text("Country", length=3, hint="Three letters.", required=True)
+    country = country_field(required=True)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, initial={"country": "USA"}, **options)
@@ -115,18 +118,18 @@ class CardForm(_InstrumentForm):
     type = PaymentInstrument.Type.PAYMENT_CARD
     secrets = ("number", "security_code")
 
-    name = _text("Name on the card", length=40)
-    number = _number("Card number", length=23, hint="Passed on to the provider and kept nowhere.")
+    name = text_field("Name on the card", length=40)
+    number = never_shown("Card number", length=23, hint="Passed on to the provider and kept nowhere.")
     expiration_month = _WholeNumber(label="Expiry month", help_text="1 to 12.")
     expiration_year = _WholeNumber(label="Expiry year", help_text="Four digits.")
-    security_code = _number("Security code", length=4, hint="Three or four digits.", required=False)
-    postal_code = _text("Postal code", length=10)
-    line1 = _text("Street", length=35)
-    city = _text("City", length=20)
-    region = _text("State", length=20, hint="Two letters in the USA and Canada.")
-    country = _text("Country", length=3, hint="Three letters, for example USA.")
+    security_code = never_shown("Security code", length=4, hint="Three or four digits.", required=False)
+    postal_code = text_field("Postal code", length=10)
+    line1 = text_field("Street", length=35)
+    city = text_field("City", length=20)
+    region = text_field("State", length=20, hint="Two letters in the USA and Canada.")
+    country = country_field()
 
     def told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         members = super().told(cleaned)
-        address = {part: members.pop(part) for part in _ADDRESS if part in members}
+        address = {part: members.pop(part) for part in ADDRESS if part in members}
         return members | ({"address": address} if address else {})

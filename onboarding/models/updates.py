@@ -52,9 +52,7 @@ class InstrumentUpdate(CopiedFromProvider, TenantResource):
             ),
         ]
         indexes = [
-            models.Index(
-                name="instrument_update_of_card", fields=["application", "payment_instrument", "-created_at"]
-            ),
+            models.Index(name="instrument_update_of_card", fields=["application", "payment_instrument", "-created_at"]),
         ]
 
     def move_to(self, state: str) -> dict[str, list[Any]]:

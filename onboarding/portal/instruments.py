@@ -1,4 +1,4 @@
-"""Pages of payment instruments: list, one instrument, and the tab of an identity where they are added (WF-2)."""
+"""Lists of payment instruments: all of them, and the tab of an identity where they are added (WF-2)."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,18 +14,15 @@ from django.utils import timezone
 from onboarding import services
 from onboarding.forms.instruments import BankAccountForm, CardForm
 from onboarding.models import Identity, PaymentInstrument
-from onboarding.portal.actions import actions_for
-from onboarding.portal.facts import copy_facts, expiry, instrument_facts
+from onboarding.portal.facts import expiry
 from onboarding.portal.filters import InstrumentPanel
 from onboarding.portal.identities import identity_frame
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import SentBefore, new_key, once, renew
-from onboarding.serializers.instruments import InstrumentDocument
-from portal.attempts import attempt_entries
+from portal import step_up
 from portal.design.states import badge
 from portal.design.values import moment
-from portal.timeline import timeline_of
-from portal.views import ListPage, Page
+from portal.views import ListPage
 from resources.errors import DomainError, NotVisible
 from resources.lookup import find
 from tenancy.models import Processor
@@ -92,6 +89,12 @@ class IdentityInstruments(ListPage):
     identity: Identity
     refused: BankAccountForm | CardForm | None = None
 
+    def get(self, request: HttpRequest, **path: Any) -> HttpResponse:
+        may_create = self.actor.may(Permission.CREATE_INSTRUMENTS)
+        if may_create and request.GET.get("add") == _BANK_ACCOUNT and step_up.is_due(request):
+            return step_up.ask(request.get_full_path())
+        return super().get(request, **path)
+
     def visible(self) -> QuerySet[PaymentInstrument]:
         self.identity = self._identity()
         return PaymentInstrument.objects.visible_to(self.actor).filter(identity=self.identity)
@@ -118,6 +121,7 @@ class IdentityInstruments(ListPage):
             "may_open_processors": self.actor.may(Permission.VIEW_PROCESSORS),
             "bank_account_form": self._form(_BANK_ACCOUNT),
             "card_form": None if settings.IS_LIVE else self._form(_CARD),
+            "is_proved": not step_up.is_due(self.request),
             "adding_bank_account": self.request.GET.get("add") == _BANK_ACCOUNT,
             "adding_card": self.request.GET.get("add") == _CARD,
         }
@@ -129,6 +133,9 @@ class IdentityInstruments(ListPage):
         kind = request.GET.get("add", "")
         if kind not in _FORMS or (kind == _CARD and settings.IS_LIVE):
             raise NotVisible(kind)
+        if kind == _BANK_ACCOUNT and step_up.is_due(request):  # asked before what was typed is looked at, or kept
+            messages.warning(request, "More than five minutes have passed. Nothing was added yet.")
+            return step_up.ask(request.get_full_path())
         now = identity.application.business_time(timezone.now())
         form = _FORMS[kind](request.POST, identity=identity, now=now, key="")
         if form.is_valid() and self._is_added(form):
@@ -179,40 +186,6 @@ class IdentityInstruments(ListPage):
     def _has_processor(self) -> bool:
         processors = Processor.objects.visible_to(self.actor)
         return processors.filter(application=self.identity.application_id, enabled=True).exists()
-
-
-class InstrumentPage(Page):
-    """One card or bank account: what may be shown of it, its history, its document."""
-
-    permission = Permission.VIEW_INSTRUMENTS
-    section = "payment-instruments"
-    template_name = "onboarding/instrument_detail.html"
-
-    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        with transaction(by=self.actor):
-            visible = PaymentInstrument.objects.visible_to(self.actor).select_related("application", "identity")
-            instrument = find(visible, pk)
-            document = InstrumentDocument(context={"request": request}).to_representation(instrument)
-            timeline = timeline_of(instrument, by=self.actor)
-            attempts = attempt_entries(instrument, self.actor)
-            actions = actions_for(instrument, self.actor)
-        return self.show(
-            {
-                "instrument": instrument,
-                "facts": instrument_facts(instrument),
-                "copy": copy_facts(instrument),
-                "shows_provider": self.actor.may(Permission.VIEW_PROVIDER_DATA),
-                "timeline": timeline,
-                "attempts": attempts,
-                "actions": actions,
-                "document": document,
-                "may_open_application": self.actor.may(Permission.VIEW_PROCESSORS),
-                "breadcrumbs": [
-                    ("Payment instruments", reverse("onboarding:payment-instruments")),
-                    (instrument.display_name, ""),
-                ],
-            }
-        )
 
 
 _LEADS = {

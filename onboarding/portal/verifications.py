@@ -1,12 +1,16 @@
-"""The page of one verification: what a processor found about a merchant."""
+"""The page of one verification: what a processor found about a merchant, or about a card."""
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from onboarding.models import Verification
+from onboarding.models import PaymentInstrument, Verification
 from onboarding.portal.facts import copy_facts, merchant_title, verification_facts, verification_outcome
 from onboarding.portal.following import following, mark_of
-from onboarding.serializers.merchants import VerificationDocument
+from onboarding.portal.inquiries import inquiry_groups, inquiry_outcome
+from onboarding.portal.instrument import instrument_trail
+from onboarding.serializers.verifications import VerificationDocument
 from portal.attempts import attempt_entries
 from portal.timeline import timeline_of
 from portal.views import Page
@@ -26,7 +30,8 @@ class VerificationPage(Page):
         shows_provider = self.actor.may(Permission.VIEW_PROVIDER_DATA)
         with transaction(by=self.actor):
             visible = Verification.objects.visible_to(self.actor)
-            verification = find(visible.select_related("merchant__identity", "application"), pk)
+            joined = visible.select_related("merchant__identity", "payment_instrument", "application")
+            verification = find(joined, pk)
             attempts = attempt_entries(verification, self.actor)
             mark = mark_of(verification, attempts=attempts)
             if request.htmx and request.GET.get("mark") == mark:  # type: ignore[attr-defined]
@@ -34,14 +39,12 @@ class VerificationPage(Page):
             context = {"request": request, "shows_raw": shows_provider}
             document = VerificationDocument(context=context).to_representation(verification)
             timeline = timeline_of(verification, by=self.actor)
-        merchant = verification.merchant
         is_moving = verification.state == Verification.State.PENDING
+        card, merchant = verification.payment_instrument, verification.merchant
+        of_its_subject = self._of_card(verification, card) if card else self._of_merchant(verification, merchant)
         return self.show(
             {
                 "verification": verification,
-                "merchant": merchant,
-                "title": merchant_title(merchant),
-                "outcome": verification_outcome(verification),
                 "facts": verification_facts(verification),
                 "copy": copy_facts(verification),
                 "shows_provider": shows_provider,
@@ -49,10 +52,28 @@ class VerificationPage(Page):
                 "timeline": timeline,
                 "document": document,
                 "following": following(request, mark, verification.updated_at) if is_moving else None,
-                "breadcrumbs": [
-                    ("Merchants", reverse("onboarding:merchants")),
-                    (merchant_title(merchant), reverse("onboarding:merchant", args=[merchant.public_id])),
-                    (verification.public_id, ""),
-                ],
+                **of_its_subject,
             }
         )
+
+    def _of_merchant(self, verification: Verification, merchant: Any) -> dict[str, Any]:
+        return {
+            "merchant": merchant,
+            "title": merchant_title(merchant),
+            "outcome": verification_outcome(verification),
+            "breadcrumbs": [
+                ("Merchants", reverse("onboarding:merchants")),
+                (merchant_title(merchant), reverse("onboarding:merchant", args=[merchant.public_id])),
+                (verification.public_id, ""),
+            ],
+        }
+
+    def _of_card(self, verification: Verification, card: PaymentInstrument) -> dict[str, Any]:
+        self.request.portal_section = "payment-instruments"  # type: ignore[attr-defined]
+        return {
+            "card": card,
+            "title": card.display_name,
+            "outcome": inquiry_outcome(verification),
+            "groups": inquiry_groups(verification),
+            "breadcrumbs": [*instrument_trail(card, verification.public_id)],
+        }
