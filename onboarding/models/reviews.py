@@ -10,6 +10,8 @@ from resources.moves import Moves, check_move
 from tenancy.actors import Actor
 from tenancy.models.tenants import TenantQuerySet, TenantResource
 
+LONGEST_REASON = 300
+
 
 class ReviewItem(TenantResource):
     """Something that waits for a person's word: a merchant that its processor holds back."""
@@ -45,7 +47,13 @@ class ReviewItem(TenantResource):
     processor_type = models.CharField(max_length=40)
     review_type = models.CharField(max_length=20, choices=ReviewType, default=ReviewType.CREATED)
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.PENDING)
-    reason = models.CharField(max_length=300, blank=True, help_text="Why it was rejected; merchants read it.")
+    decision = models.CharField(
+        max_length=20,
+        choices=Outcome,
+        blank=True,
+        help_text="The word that was given. The processor may not have heard it yet; empty where it decided by itself.",
+    )
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True, help_text="Of a rejection: the merchant reads it.")
     asked_by_kind = models.CharField(max_length=10, choices=Author, help_text="Who sent the merchant in.")
     asked_by_id = models.UUIDField(null=True)
     asked_by_name = models.CharField(max_length=200, blank=True)
@@ -67,6 +75,10 @@ class ReviewItem(TenantResource):
                 | Q(outcome__in=["ACCEPTED", "REJECTED"], completed_at__isnull=False),
             ),
             models.CheckConstraint(
+                name="review_queue_item_decided_by_somebody",
+                condition=Q(decision="") | Q(decision__in=["ACCEPTED", "REJECTED"]) & ~Q(reviewed_by_kind=""),
+            ),
+            models.CheckConstraint(
                 name="review_queue_item_rejected_with_reason", condition=~Q(outcome="REJECTED") | ~Q(reason="")
             ),
         ]
@@ -85,11 +97,16 @@ class ReviewItem(TenantResource):
         return self.outcome in self.Outcome.open()
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a word is still to be given; one may have been that the processor has not taken yet."""
+        return self.is_open and not self.decision
+
+    @property
     def entity_id(self) -> uuid.UUID:
         return self.merchant_id
 
     def was_asked_for_by(self, actor: Actor) -> bool:
-        """Whether the same person or key sent it in that would now decide."""
+        """Whether the same person sent it in who would now decide."""
         return actor.id is not None and (self.asked_by_kind, self.asked_by_id) == (actor.kind, actor.id)
 
     def move_to(self, outcome: str) -> dict[str, list[Any]]:

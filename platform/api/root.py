@@ -7,13 +7,14 @@ from rest_framework.response import Response
 
 from api.documents import base_url
 from api.views import ApiView
+from tenancy.roles import Permission
 
-_rels: dict[str, str] = {}
+_rels: dict[str, tuple[str, Permission | None]] = {}
 
 
-def register_root_link(rel: str, path: str) -> None:
-    """Name a list at the root; the app that owns the list does it."""
-    _rels[rel] = path
+def register_root_link(rel: str, path: str, *, permission: Permission | None = None) -> None:
+    """Name a list at the root; the app that owns the list does it. With a permission only to those who have it."""
+    _rels[rel] = (path, permission)
 
 
 class RootView(ApiView):
@@ -24,5 +25,9 @@ class RootView(ApiView):
 
     def get(self, request: Request) -> Response:
         base = base_url(request)
-        links = {rel: {"href": base + path} for rel, path in sorted(_rels.items())}
+        links = {
+            rel: {"href": base + path}
+            for rel, (path, permission) in sorted(_rels.items())
+            if permission is None or self.actor.may(permission)
+        }
         return Response({"_links": {"self": {"href": f"{base}/"}, **links}})

@@ -1,12 +1,12 @@
 """Merchants at the sandbox's processors, and the checks that decide on them."""
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from providers import port
-from providers.port import Answer, ProvisionMerchant, Underwriting, Verdict, VerifyMerchant
+from providers.port import Answer, DecideMerchant, ProvisionMerchant, Underwriting, Verdict, VerifyMerchant
+from providers.redaction import redacted_details
 from providers.sandbox import calls, scenarios
 from providers.sandbox.calls import Visit
 from providers.sandbox.models import Merchant, Verification
@@ -14,12 +14,13 @@ from resources import ids
 
 REJECTED = "MERCHANT_REJECTED"
 UNKNOWN = "MERCHANT_NOT_FOUND"
+NOT_HELD = "MERCHANT_NOT_HELD"
 _MESSAGES = {
     REJECTED: "The processor has rejected the merchant.",
     UNKNOWN: "The processor does not know this merchant.",
+    NOT_HELD: "The processor does not wait for a word on this merchant any more.",
 }
 _HELD_CHECK = timedelta(minutes=1)
-_REDACTED = "•" * 8
 
 
 def provision_merchant(act: ProvisionMerchant, visit: Visit) -> Answer:
@@ -49,9 +50,31 @@ def verify_merchant(act: VerifyMerchant, visit: Visit) -> Answer:
         return Answer(Verdict.REFUSED, code=UNKNOWN, message=_MESSAGES[UNKNOWN])
     verification = _begin(act.id, merchant, act.underwriting, act.tags, visit)
     state = "APPROVED" if merchant.onboarding_state == "APPROVED" else "PROVISIONING"
-    merchant.change(visit.now, verification_id=act.id, onboarding_state=state)
+    merchant.change(visit.now, verification_id=act.id, onboarding_state=state, reasons=[])
     _decide_if_due(verification, merchant, visit.now)
     return _answer(verification, merchant, visit)
+
+
+def decide_merchant(act: DecideMerchant, visit: Visit) -> Answer:
+    """Take a person's word on a merchant that is held; on any other it is refused."""
+    of_the_merchant = {"pk": act.verification_id, "merchant_id": act.merchant_id}
+    known = Verification.objects.filter(application_id=visit.application_id, **of_the_merchant)
+    if not known.exists():
+        return Answer(Verdict.REFUSED, code=UNKNOWN, message=_MESSAGES[UNKNOWN])
+    verification, merchant = _locked(act.verification_id, visit)
+    if not verification.is_held:
+        return Answer(Verdict.REFUSED, code=NOT_HELD, message=_MESSAGES[NOT_HELD])
+    verification.verdict = "SUCCEEDED" if act.is_accepted else "FAILED"
+    verification.reasons = list(act.reasons)
+    verification.due_at = visit.now
+    verification.save(update_fields=["verdict", "reasons", "due_at"])
+    _decide_if_due(verification, merchant, visit.now)
+    return Answer(Verdict.ACCEPTED, _told(verification, merchant))
+
+
+def recall_decision(verification_id: uuid.UUID, visit: Visit) -> Answer:
+    """A word that was taken, whichever it was."""
+    return Answer(Verdict.ACCEPTED, _told(*_locked(verification_id, visit)))
 
 
 def recall(verification_id: uuid.UUID, visit: Visit) -> Answer:
@@ -69,7 +92,7 @@ def decide_due(visit: Visit) -> None:
 
 
 def tell(merchant: Merchant) -> port.Merchant:
-    details = _redacted(_processor_details(merchant))
+    details = redacted_details(_processor_details(merchant))
     return port.Merchant(
         id=merchant.id,
         version=f"{merchant.version:08}",
@@ -79,6 +102,7 @@ def tell(merchant: Merchant) -> port.Merchant:
             "id": ids.public_id("MU", merchant.id),
             "processor": merchant.processor,
             "onboarding_state": merchant.onboarding_state,
+            "reasons": merchant.reasons,
             "merchant_name": merchant.merchant_name,
             "mcc": merchant.mcc,
             "mid": merchant.mid,
@@ -92,7 +116,9 @@ def tell(merchant: Merchant) -> port.Merchant:
         mid=merchant.mid,
         mcc=merchant.mcc,
         merchant_name=merchant.merchant_name,
+        max_transaction_amount=merchant.max_transaction_amount,
         processor_details=details,
+        reasons=tuple(merchant.reasons),
     )
 
 
@@ -111,6 +137,7 @@ def tell_verification(verification: Verification) -> port.Verification:
             "messages": verification.messages,
             "trace_id": verification.trace_id,
             "findings": findings,
+            "is_held": verification.is_held,
         },
         tags=verification.tags,
         merchant_id=verification.merchant_id,
@@ -120,6 +147,7 @@ def tell_verification(verification: Verification) -> port.Verification:
         messages=tuple(verification.messages),
         trace_id=verification.trace_id,
         findings=findings,
+        is_held=verification.is_held,
     )
 
 
@@ -180,17 +208,22 @@ def _decide_if_due(verification: Verification, merchant: Merchant, now: datetime
         merchant.change(
             at,
             onboarding_state="APPROVED",
+            reasons=[],
             mid=mid,
             mcc=verification.mcc,
             merchant_name=verification.merchant_name,
             max_transaction_amount=verification.max_transaction_amount,
         )
     elif merchant.onboarding_state != "APPROVED":
-        merchant.change(at, onboarding_state="REJECTED")
+        merchant.change(at, onboarding_state="REJECTED", reasons=verification.reasons)
+
+
+def _told(verification: Verification, merchant: Merchant) -> tuple[port.News, ...]:
+    return tell(merchant), tell_verification(verification)
 
 
 def _answer(verification: Verification, merchant: Merchant, visit: Visit) -> Answer:
-    news = (tell(merchant), tell_verification(verification))
+    news = _told(verification, merchant)
     if verification.state == "PENDING":
         again = calls.time_until(verification.due_at, visit.now) if verification.due_at else _HELD_CHECK
         return Answer(Verdict.WAITING, news, ask_again_in=again)
@@ -202,10 +235,6 @@ def _answer(verification: Verification, merchant: Merchant, visit: Visit) -> Ans
 def _processor_details(merchant: Merchant) -> dict[str, str]:
     """As the processor has them, its key for the merchant included; never handed out like this."""
     return {} if merchant.mid is None else {"mid": merchant.mid, "api_key": "secretValue"}
-
-
-def _redacted(details: Mapping[str, str]) -> dict[str, str]:
-    return {name: value if name == "mid" else _REDACTED for name, value in details.items()}
 
 
 def _findings(verification: Verification) -> dict[str, str] | None:

@@ -1,0 +1,244 @@
+"""The review queue: a person's word on merchants that their processor holds back."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from events.models import Author, Event
+from jobs import idempotency
+from onboarding.models import Merchant, ReviewItem, Verification
+from onboarding.services.copies import copy_merchant, copy_verification, refuse_others
+from onboarding.services.review_items import give_back
+from providers import attempts, port
+from providers.attempts import Ending, Operation
+from providers.crash import crash_point
+from providers.models import Attempt
+from resources.errors import DomainError, FieldError
+from resources.tags import Tags
+from tenancy.actors import Actor
+from tenancy.roles import Permission
+from tenancy.transactions import Act, act
+
+DECIDE = "decision"
+
+_Outcome = ReviewItem.Outcome
+WORDS = {_Outcome.ACCEPTED: "approved", _Outcome.REJECTED: "rejected"}
+"""What becomes of a merchant by an outcome."""
+
+
+class AlreadyDecided(DomainError):
+    """Nobody waits for a word on it any more."""
+
+    def __init__(self, item: ReviewItem) -> None:
+        super().__init__(why_decided(item))
+
+
+class DecisionUnderWay(DomainError):
+    message = "A decision was given already. The processor has not confirmed it yet."
+
+
+class OwnApproval(DomainError):
+    message = "You sent this merchant in. The application asks for two people: somebody else has to decide."
+
+
+class PersonNeeded(DomainError):
+    message = "The application asks for two people: a person decides on this merchant, in the portal, not an API key."
+
+
+class DecisionRefused(DomainError):
+    """The processor did not take the word; the item waits as before."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.message or "The processor did not take the decision.")
+
+
+class DecisionNotSent(DomainError):
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    message = "The processor could not be reached. Nothing was decided; try again in a moment."
+    retry_after_seconds = 5
+
+
+def review(
+    *,
+    item: ReviewItem,
+    by: Actor,
+    at: datetime,
+    outcome: str | None = None,
+    reason: str = "",
+    tags: Tags | None = None,
+) -> ReviewItem:
+    """Give a word on an item, take it into review or put it back, and change its tags; without an outcome only those.
+
+    To approve and to reject goes to the processor. While it does not answer, the item stays open and tells which
+    `decision` was given. Raises FieldError for a rejection without a reason, AlreadyDecided, DecisionUnderWay,
+    PersonNeeded, OwnApproval, DecisionRefused, DecisionNotSent.
+    """
+    by.require(Permission.DECIDE_REVIEWS)
+    if outcome == _Outcome.REJECTED and not reason:
+        raise FieldError("reason", "Say why: the merchant reads it.")
+    sent: tuple[Attempt, port.DecideMerchant, port.Account] | None = None
+    with act(
+        "review_merchant",
+        by=by,
+        at=at,
+        application_id=item.application_id,
+        resource=item.handle,
+        reason=reason,
+    ) as current:
+        item = _lock(item, by)
+        if outcome is not None:
+            refuse(item, outcome, by)
+        values: dict[str, Any] = {} if tags is None else {"tags": tags}
+        if outcome in WORDS:
+            values |= {"decision": outcome, "reason": reason, **_signed(by)}
+            sent = _claim(item, is_accepted=outcome == _Outcome.ACCEPTED, reason=reason, by=by, at=at)
+        elif outcome is not None:
+            values |= _signed(by if outcome == _Outcome.MANUAL_REVIEW else None)
+        _change(current, item, values, outcome)
+        if sent is not None:
+            crash_point("claiming")
+    if sent is None:
+        return item
+    attempt, request, account = sent
+    row: ReviewItem = attempts.carry_out(attempt, request, account=account, by=by, claimed=item)
+    if attempt.state == Attempt.State.ABSENT:
+        raise DecisionNotSent
+    if attempt.state == Attempt.State.REFUSED:
+        raise DecisionRefused(attempt)
+    return row
+
+
+def refuse(item: ReviewItem, outcome: str, by: Actor) -> None:
+    """Raises what stands against an outcome, as the item is now; its application is joined.
+
+    Call it in a transaction.
+    """
+    if not item.is_open:
+        raise AlreadyDecided(item)
+    if item.decision:
+        raise DecisionUnderWay
+    if outcome in WORDS and item.application.maker_checker_enabled:
+        _refuse_one_for_two(item, by)
+
+
+def _refuse_one_for_two(item: ReviewItem, by: Actor) -> None:
+    """Where two people are asked for, a key is nobody, and its secret makes it whoever holds that."""
+    if by.kind != Author.PERSON or by.id is None:
+        raise PersonNeeded
+    key = item.asked_by_id if item.asked_by_kind == Author.API_USER else None
+    if item.was_asked_for_by(by) or (key is not None and _was_given(by.id, key)):
+        raise OwnApproval
+
+
+def _was_given(person_id: uuid.UUID, key: uuid.UUID) -> bool:
+    """Whether a person was shown the secret of an API key, or of one that was: who makes or rotates a key is."""
+    shown = Event.objects.filter(kind__in=["user.created", "user.rotated"])
+    seen: set[uuid.UUID] = set()
+    keys = {key}
+    while keys:
+        seen |= keys
+        authors = set(shown.filter(resource_id__in=keys).values_list("author_kind", "author_id"))
+        if (Author.PERSON, person_id) in authors:
+            return True
+        keys = {author for kind, author in authors if kind == Author.API_USER and author is not None} - seen
+    return False
+
+
+def why_decided(item: ReviewItem) -> str:
+    """Of an item that is done: who decided what."""
+    who = item.reviewed_by_name or "the processor itself"
+    return f"This merchant was {WORDS[_Outcome(item.outcome)]} already, by {who}."
+
+
+def _lock(item: ReviewItem, by: Actor) -> ReviewItem:
+    """The item as it is now. Merchant and check are locked before it, as they are where a processor speaks of them."""
+    Merchant.objects.visible_to(by).select_for_update().get(pk=item.merchant_id)
+    Verification.objects.visible_to(by).select_for_update().get(pk=item.verification_id)
+    items = ReviewItem.objects.visible_to(by).select_related("application").select_for_update(of=("self",))
+    found: ReviewItem = items.get(pk=item.pk)
+    return found
+
+
+def _claim(
+    item: ReviewItem, *, is_accepted: bool, reason: str, by: Actor, at: datetime
+) -> tuple[Attempt, port.DecideMerchant, port.Account]:
+    before = Attempt.objects.visible_to(by).filter(resource_id=item.verification_id, operation=DECIDE)
+    attempt = attempts.claim(
+        operation=DECIDE,
+        model=Verification,
+        resource_id=item.verification_id,
+        application_id=item.application_id,
+        processor=item.processor_type,
+        at=at,
+        named=item.public_id,
+        number=before.count() + 1,
+    )
+    account = attempts.account_for(item.application_id, item.processor_type, by=by)
+    return attempt, _request(item, is_accepted=is_accepted, reason=reason), account
+
+
+def _request(item: ReviewItem, *, is_accepted: bool, reason: str) -> port.DecideMerchant:
+    return port.DecideMerchant(
+        id=item.pk,
+        merchant_id=item.merchant_id,
+        verification_id=item.verification_id,
+        is_accepted=is_accepted,
+        reasons=() if is_accepted else (reason,),
+    )
+
+
+def _change(current: Act, item: ReviewItem, values: Mapping[str, Any], outcome: str | None) -> None:
+    changes = item.assign(values)
+    if outcome is not None and outcome not in WORDS:
+        changes |= item.move_to(outcome)
+    if not changes:
+        return
+    item.updated_at = max(item.updated_at, current.at)
+    item.save(update_fields=[*changes, "updated_at"])
+    told = {name: change for name, change in changes.items() if name in {"tags", "outcome"}}
+    if "decision" in changes:
+        told["decision"] = [None, item.decision]
+    kind = "review_queue_item.decided" if item.decision else "review_queue_item.updated"
+    current.record(kind, item, application_id=item.application_id, changes=told)
+
+
+def _signed(by: Actor | None) -> dict[str, Any]:
+    if by is None:
+        return {"reviewed_by_kind": "", "reviewed_by_id": None, "reviewed_by_name": ""}
+    return {"reviewed_by_kind": by.kind, "reviewed_by_id": by.id, "reviewed_by_name": by.name[:200]}
+
+
+def _lock_for_attempt(attempt: Attempt, by: Actor) -> ReviewItem:
+    return _lock(ReviewItem.objects.visible_to(by).get(verification_id=attempt.resource_id), by)
+
+
+def _copy(current: Act, attempt: Attempt, item: ReviewItem, ending: Ending) -> ReviewItem:
+    """What the processor made of the word. Where it was not taken, the item waits again."""
+    account = port.Account(attempt.application_id)
+    about = {port.Verification: item.verification_id, port.Merchant: item.merchant_id}
+    refuse_others(ending.news, about, merchant_id=item.merchant_id, processor=item.processor_type)
+    for news in ending.news:
+        if isinstance(news, port.Verification):
+            copy_verification(current, account, attempt.provider, news)
+        elif isinstance(news, port.Merchant):
+            copy_merchant(current, account, attempt.provider, news)
+    item.refresh_from_db(from_queryset=ReviewItem.objects.visible_to(current.by).select_related("application"))
+    if ending.state in {Attempt.State.ABSENT, Attempt.State.REFUSED} and item.is_open:
+        give_back(current, item)
+        idempotency.release(item.application_id, item.pk)
+    if not attempt.is_open:  # who asked for the check still waits for its verdict
+        for resource_id in (item.merchant_id, item.verification_id):
+            attempts.hurry(resource_id, by=current.by)
+    return item
+
+
+def _rebuild(attempt: Attempt, by: Actor) -> port.DecideMerchant | None:
+    item = ReviewItem.objects.visible_to(by).get(verification_id=attempt.resource_id)
+    if not item.decision:
+        return None
+    return _request(item, is_accepted=item.decision == _Outcome.ACCEPTED, reason=item.reason)
+
+
+decide = Operation(DECIDE, lock=_lock_for_attempt, copy=_copy, rebuild=_rebuild)
