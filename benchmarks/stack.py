@@ -32,9 +32,10 @@ class Servers:
 
 
 @contextmanager
-def servers(*, options: tuple[str, ...] = ()) -> Iterator[Servers]:
-    """Started and migrated. `options` are more settings of PostgreSQL."""
-    here = Path(tempfile.mkdtemp(prefix="run-", dir=folder()))
+def servers(*, options: tuple[str, ...] = (), kept: str = "") -> Iterator[Servers]:
+    """Started and migrated. `options` are more settings of PostgreSQL; what lies in a `kept` folder stays there."""
+    here = folder() / kept if kept else Path(tempfile.mkdtemp(prefix="run-", dir=folder()))
+    here.mkdir(exist_ok=True)
     here.chmod(0o711)
     postgres = PostgresServer(here, options=(*DURABLE, *options), log=here / "postgres.log")
     valkey = ValkeyServer(here, log=here / "valkey.log")
@@ -47,7 +48,8 @@ def servers(*, options: tuple[str, ...] = ()) -> Iterator[Servers]:
     finally:
         valkey.stop()
         postgres.stop()
-        shutil.rmtree(here, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(here, ignore_errors=True)
 
 
 def _environment(here: Path, postgres: PostgresServer, valkey: ValkeyServer) -> dict[str, str]:

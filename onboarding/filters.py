@@ -7,10 +7,10 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Concat, Lower
 
 from api.filters import ListFilter, PublicIdFilter, TagFilters, TextFilter, ValueFilter
-from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.models import Identity, InstrumentUpdate, Merchant, PaymentInstrument, ReviewItem, Verification
 from resources import ids
 from resources.cards import BRANDS
 from tenancy.models import (
@@ -24,6 +24,8 @@ from tenancy.models import (
 
 _APPLICATION_ID = {"label": "Application id", "help_text": "Begins with AP."}
 _IDENTITY_ID = {"label": "Identity id", "help_text": "Begins with ID."}
+
+_LAST_CHARACTER = "\U0010ffff"
 
 
 class _FoldedFilter(TextFilter):
@@ -93,8 +95,11 @@ class IdentitySearch(IdentityFilter):
             return queryset.filter(pk=Identity.parse_id(text))
         except ids.MalformedId:
             pass
+        first = Lower(Value(text))
+        beyond = Concat(first, Value(_LAST_CHARACTER))
         names = ("doing_business_as", "business_name", "first_name", "last_name", "email")
-        return queryset.filter(reduce(or_, (Q(**{f"{name}__istartswith": text}) for name in names)))
+        ranges = (Q(**{f"{name}_folded__gte": first, f"{name}_folded__lt": beyond}) for name in names)
+        return queryset.filter(reduce(or_, ranges))
 
 
 class _InstrumentIdFilter(PublicIdFilter):
@@ -199,6 +204,47 @@ class VerificationFilter(ListFilter[Verification]):
     state = ValueFilter(values=Verification.State.values, label="State")
     processor = _ProcessorFilter(label="Processor")
     trace_id = TextFilter(label="Trace id")
+
+
+class _ReviewFilter(ListFilter[ReviewItem]):
+    id = PublicIdFilter(related=ReviewItem, field_name="pk", label="Review id", help_text="Begins with RK.")
+    application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
+
+
+class ReviewFilter(_ReviewFilter):
+    entity_type = ValueFilter(values=ReviewItem.EntityType.values, label="What waits")
+    entity_id = PublicIdFilter(
+        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
+    )
+    outcome = ValueFilter(values=ReviewItem.Outcome.values, label="Outcome")
+
+
+class WaitingReviewSearch(_ReviewFilter):
+    """The portal's filter over what waits, and `q` for a merchant's name or id."""
+
+    q = TextFilter(method="by_anything", label="Name or id of the merchant")
+    outcome = ValueFilter(values=sorted(ReviewItem.Outcome.open()), label="State")
+
+    def by_anything(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
+        text = value.strip()
+        try:
+            return queryset.filter(merchant_id=Merchant.parse_id(text))
+        except ids.MalformedId:
+            return queryset.filter(merchant__merchant_name__istartswith=text)
+
+
+class DecidedReviewSearch(WaitingReviewSearch):
+    """The same over what was decided."""
+
+    outcome = ValueFilter(values=[ReviewItem.Outcome.ACCEPTED, ReviewItem.Outcome.REJECTED], label="Outcome")
+
+
+class InstrumentUpdateFilter(ListFilter[InstrumentUpdate]):
+    id = PublicIdFilter(related=InstrumentUpdate, field_name="pk", label="Update id", help_text="Begins with IU.")
+    merchant_id = PublicIdFilter(
+        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
+    )
+    state = ValueFilter(values=InstrumentUpdate.State.values, label="State")
 
 
 class ApplicationFilter(ListFilter[Application]):

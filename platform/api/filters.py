@@ -4,6 +4,7 @@ Operators are written with dots (`created_at.gte`). Names in Python cannot hold 
 `created_at__gte`, and its form reads and shows `created_at.gte`.
 """
 
+import uuid
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +17,7 @@ from api.errors import WrongParameters
 from resources import ids
 from resources.errors import FieldError
 from resources.models import Resource
+from resources.tag_index import term_of
 from resources.timestamps import parse_moment
 
 Row = TypeVar("Row", bound=Model)
@@ -125,6 +127,21 @@ class _TagValues(Func):
     output_field = JSONField()
 
 
+RARE = 1_000
+
+
+def _if_rare(queryset: QuerySet[Any], term: uuid.UUID) -> QuerySet[Any] | None:
+    """The keys of the rows with a term, where an index tells them and they are few.
+
+    What many have is found sooner by reading the list in its order, as without an index.
+    """
+    relation = getattr(queryset.model, "tag_terms", None)
+    if relation is None:
+        return None
+    found: QuerySet[Any] = relation.rel.related_model._default_manager.filter(term=term)
+    return None if found.values("term")[: RARE + 1].count() > RARE else found.values(relation.field.attname)
+
+
 class TagFilters(django_filters.FilterSet):
     """`tags.key` and `tags.value`: alone or as one pair."""
 
@@ -137,6 +154,8 @@ class TagFilters(django_filters.FilterSet):
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         queryset = super().filter_queryset(queryset)
         key, value = self.form.cleaned_data.get("tags__key"), self.form.cleaned_data.get("tags__value")
+        if (key or value) and (rare := _if_rare(queryset, term_of(key or None, value or None))) is not None:
+            return queryset.filter(pk__in=rare)
         if key and value:
             return queryset.filter(tags__contains={key: value})
         if key:

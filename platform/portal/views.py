@@ -84,7 +84,7 @@ class ListPage(Page):
         return {}
 
     def get(self, request: HttpRequest, **_: Any) -> HttpResponse:
-        with transaction(by=self.actor):
+        with transaction(by=self.actor, plans_anew=True):
             visible = self.visible()
             found = self.filter_class(request.GET, visible)
             _use_words_of_a_page(found.form)

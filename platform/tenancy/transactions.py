@@ -20,15 +20,18 @@ _is_open: ContextVar[bool] = ContextVar("transaction_is_open", default=False)
 
 
 @contextmanager
-def transaction(*, by: Actor) -> Iterator[None]:
+def transaction(*, by: Actor, plans_anew: bool = False) -> Iterator[None]:
     """A durable atomic block that sees the rows of the actor's applications and of no others.
 
     Durable, so it is never opened inside another one: a view's block does not enclose a service's. The setting is
     local to the transaction and put back on exit, so that one that encloses it in tests keeps none of it.
+
+    With `plans_anew` each statement is planned by its values, as lists need it: one value of a filter is that of most
+    rows and the next of none, and the plan that a prepared statement keeps for all of them reads on through every row.
     """
     is_enclosed = connection.in_atomic_block
     with database.atomic(durable=True):
-        before = _set_applications(",".join(map(str, by.application_ids)), asks=is_enclosed)
+        before = _set_applications(",".join(map(str, by.application_ids)), asks=is_enclosed, plans_anew=plans_anew)
         token = _is_open.set(True)
         try:
             yield
@@ -125,10 +128,12 @@ def outcome(*, by: Actor, at: datetime, is_backfill: bool = False) -> Iterator[A
         yield Act(by, at, is_backfill=is_backfill)
 
 
-def _set_applications(value: str, *, asks: bool = False) -> str | None:
+def _set_applications(value: str, *, asks: bool = False, plans_anew: bool = False) -> str | None:
     """Set what the policies read, for this transaction; with `asks` tell what it was, for one that encloses it."""
     before = "current_setting(%s, true)" if asks else "NULL"
+    also = ", set_config('plan_cache_mode', 'force_custom_plan', true)" if plans_anew else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {before}, set_config(%s, %s, true)", [*([SETTING] if asks else []), SETTING, value])
+        parameters = [*([SETTING] if asks else []), SETTING, value]
+        cursor.execute(f"SELECT {before}, set_config(%s, %s, true){also}", parameters)
         found: str | None = cursor.fetchone()[0]
     return found
