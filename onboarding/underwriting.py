@@ -19,6 +19,8 @@ UNDERWRITING = (
 SEALED = ("tax_id", "business_tax_id", "dob")
 """What goes into the vault."""
 
+OWNER_IS_A_PERSON = "A beneficial owner is a person, without a business type"
+
 ADDRESS_OF_A_MERCHANT = ("line1", "city", "region", "postal_code", "country")
 
 
@@ -43,23 +45,31 @@ def missing_members(told: Mapping[str, Any], present: Identity | None = None) ->
             return getattr(present, f"{name}_provided", False) or None
         return getattr(present, name, None)
 
-    if present is not None and present.is_merchant and told.get("business_type", "") is None:
-        return {"business_type": ["A merchant's identity stays one"]}
+    if present is not None and present.associated_with_id is not None:
+        return _wrong_of_an_owner(told)
     if value_of("business_type") is None:
-        return {}
+        is_merchant = present is not None and present.is_merchant
+        return {"business_type": ["A merchant's identity stays one"]} if is_merchant else {}
     errors: dict[str, Any] = {
-        name: ["This member is required for a merchant's identity"]
+        name: ["This field is required for a merchant's identity."]
         for name in UNDERWRITING
         if value_of(name) is None and (present is None or name in told or "business_type" in told)
     }
     if value_of("mcc") == TAX_PAYMENTS_MCC and not value_of("tax_authority"):
-        errors["tax_authority"] = [f"This member is required with MCC {TAX_PAYMENTS_MCC}"]
+        errors["tax_authority"] = [f"This field is required with MCC {TAX_PAYMENTS_MCC}."]
     for name in ("personal_address", "business_address"):
         if isinstance(address := told.get(name), Mapping):
-            lacking = {part: ["This member is required"] for part in ADDRESS_OF_A_MERCHANT if not address.get(part)}
+            lacking = {part: ["This field is required."] for part in ADDRESS_OF_A_MERCHANT if not address.get(part)}
             if lacking:
                 errors[name] = lacking
     return errors
+
+
+def _wrong_of_an_owner(told: Mapping[str, Any]) -> dict[str, Any]:
+    wrong = {name: ["An owner is known by name"] for name in ("first_name", "last_name") if told.get(name, "") is None}
+    if told.get("business_type") is not None:
+        wrong["business_type"] = [OWNER_IS_A_PERSON]
+    return wrong
 
 
 def lacking_for_underwriting(identity: Identity) -> list[FieldError]:

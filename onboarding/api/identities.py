@@ -11,8 +11,14 @@ from api.views import ResourceViewSet
 from onboarding import services
 from onboarding.filters import IdentityFilter
 from onboarding.models import Identity
-from onboarding.serializers.identities import IdentityDocument, IdentityInput, IdentityUpdate
+from onboarding.serializers.identities import (
+    AssociatedIdentityInput,
+    IdentityDocument,
+    IdentityInput,
+    IdentityUpdate,
+)
 from resources.errors import FieldError
+from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import Application
 from tenancy.roles import Permission
@@ -79,3 +85,28 @@ class ApplicationIdentityViewSet(IdentityViewSet):
     def visible(self) -> QuerySet[Identity]:
         application = tenancy.find_application(self.kwargs["application"], by=self.actor)
         return super().visible().filter(application_id=application.pk)
+
+
+class AssociatedIdentityViewSet(IdentityViewSet):
+    """People who own a share of a business besides its principal: beneficial owners, each an identity of its own."""
+
+    permissions: ClassVar = {"GET": Permission.VIEW_IDENTITIES, "POST": Permission.MANAGE_IDENTITIES}
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": AssociatedIdentityInput}
+
+    def visible(self) -> QuerySet[Identity]:
+        return super().visible().filter(associated_with=self._business())
+
+    def create(self, request: Request, identity: str) -> Response:  # type: ignore[override]
+        """Add an owner. Principal and owners hold at most 100 % together."""
+        del request, identity
+        with transaction(by=self.actor):
+            business = self._business()
+        body = self.read_body(AssociatedIdentityInput).validated_data
+        owner = services.create_associated_identity(
+            business=business, entity=body["entity"], tags=body.get("tags"), by=self.actor, at=self.now()
+        )
+        return Response(self.document_of(owner), status=status.HTTP_201_CREATED)
+
+    def _business(self) -> Identity:
+        found: Identity = find(Identity.objects.visible_to(self.actor), self.kwargs["identity"])
+        return found

@@ -9,11 +9,13 @@ from django import forms
 from rest_framework.exceptions import ValidationError
 
 from api.errors import field_errors
+from onboarding import categories, countries
+from onboarding.forms.controls import LookupInput
 from onboarding.models import Identity
 from onboarding.serializers.entities import DayField
-from onboarding.serializers.identities import IdentityInput, IdentityUpdate
+from onboarding.serializers.identities import AssociatedIdentityInput, IdentityInput, IdentityUpdate
 from onboarding.underwriting import ADDRESS_OF_A_MERCHANT, SEALED, UNDERWRITING
-from resources.errors import FieldError
+from resources.errors import DomainError, FieldError, FieldErrors
 
 _AMOUNTS = ("annual_card_volume", "max_transaction_amount")
 _DAYS = ("dob", "incorporation_date")
@@ -40,6 +42,7 @@ class _EntityForm(forms.Form):
 
     sections: list[tuple[str, str, tuple[str, ...]]]
     needed: tuple[str, ...] = ()
+    creation: type[IdentityInput | AssociatedIdentityInput] = IdentityInput
 
     def __init__(self, *args: Any, identity: Identity | None = None, **options: Any) -> None:
         self.identity = identity
@@ -68,7 +71,7 @@ class _EntityForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Judge the whole by the API's rules; each refusal goes to its field."""
         cleaned: dict[str, Any] = super().clean() or {}
-        body_class = IdentityInput if self.identity is None else IdentityUpdate
+        body_class = self.creation if self.identity is None else IdentityUpdate
         body = body_class(data={"entity": self._entity(cleaned)}, instance=self.identity)
         try:
             body.is_valid(raise_exception=True)
@@ -78,6 +81,14 @@ class _EntityForm(forms.Form):
         else:
             self.body = body.validated_data
         return cleaned
+
+    def refuse(self, error: DomainError) -> None:
+        """Show what a service refused: beside its fields where it names some, else above the form."""
+        for single in error.errors if isinstance(error, FieldErrors) else [error]:
+            if isinstance(single, FieldError):
+                self._add(single)
+            else:
+                self.add_error(None, str(single))
 
     def _entity(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         """The members that were filled in; on an update those that were changed, an emptied one as null."""
@@ -93,9 +104,9 @@ class _EntityForm(forms.Form):
             _put(entity, name.split(_SEPARATOR), None if is_empty else _as_sent(name, value))
         for name in ("personal_address", "business_address"):
             address = entity.get(name)
-            if address is not None and not any(address.values()):
-                entity[name] = None
-            if self.identity is not None and name in entity and entity[name] == getattr(self.identity, name):
+            if address is not None and not any(value for part, value in address.items() if part != "country"):
+                entity[name] = None  # a country alone is what the form began with
+            if name in entity and entity[name] == getattr(self.identity, name, None):
                 del entity[name]
         return entity
 
@@ -127,8 +138,29 @@ def _choice(label: str, choices: Any) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, required=False, choices=[("", "Choose"), *choices])
 
 
+def _share() -> forms.IntegerField:
+    widget = forms.TextInput(attrs={"inputmode": "numeric"})
+    return forms.IntegerField(label="Share owned", required=False, min_value=0, max_value=100, widget=widget)
+
+
+def country_field(*, required: bool = False) -> forms.ChoiceField:
+    refused = {"invalid_choice": "There is no such country"}
+    return forms.ChoiceField(
+        label="Country",
+        required=required,
+        choices=lambda: [("", "Choose"), *countries.country_choices()],
+        error_messages=refused,
+    )
+
+
 class MerchantIdentityForm(_EntityForm):
     """The underwriting form of a merchant."""
+
+    def _entity(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
+        entity = super()._entity(cleaned)
+        if self.identity is None and "business_type" in self.errors:  # the rest is judged as of a merchant all the same
+            entity["business_type"] = Identity.BusinessType.CORPORATION
+        return entity
 
     business_name = _text("Legal business name", length=120, autocomplete="organization")
     doing_business_as = _text("Trading name", length=60, hint="What buyers know it by.")
@@ -149,17 +181,11 @@ class MerchantIdentityForm(_EntityForm):
     business_address__city = _text("City", length=20)
     business_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
     business_address__postal_code = _text("Postal code", length=10)
-    business_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+    business_address__country = country_field()
     first_name = _text("First name", length=20, autocomplete="off")
     last_name = _text("Last name", length=20, autocomplete="off")
     title = _text("Title", length=60, hint="For example CEO.")
-    principal_percentage_ownership = forms.IntegerField(
-        label="Share owned",
-        required=False,
-        min_value=0,
-        max_value=100,
-        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-    )
+    principal_percentage_ownership = _share()
     dob = _day("Date of birth", autocomplete="off")
     tax_id = _text(
         "Personal tax id",
@@ -175,11 +201,16 @@ class MerchantIdentityForm(_EntityForm):
     personal_address__city = _text("City", length=20)
     personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
     personal_address__postal_code = _text("Postal code", length=10)
-    personal_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+    personal_address__country = country_field()
     default_statement_descriptor = _text(
         "Statement descriptor", length=20, hint="What buyers read on their card statement."
     )
-    mcc = _text("Merchant category code", length=4, hint="Four digits.", inputmode="numeric")
+    mcc = forms.CharField(
+        label="Merchant category code",
+        required=False,
+        help_text="Four digits; type what is sold to look them up.",
+        widget=LookupInput(categories.category_choices),
+    )
     tax_authority = _text("Tax authority", length=100, hint="Only for tax payments (code 9311).")
     annual_card_volume = AmountField(label="Card sales a year", required=False)
     max_transaction_amount = AmountField(label="Largest transaction", required=False)
@@ -223,7 +254,8 @@ class BuyerIdentityForm(_EntityForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if not self.errors and not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "phone")):
+        told = ("first_name", "last_name", "email", "phone")
+        if not any(cleaned.get(name) or name in self.errors for name in told):
             self.add_error(None, "Give at least a name, an e-mail address or a phone number.")
         return cleaned
 
@@ -236,7 +268,7 @@ class BuyerIdentityForm(_EntityForm):
     personal_address__city = _text("City", length=20)
     personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
     personal_address__postal_code = _text("Postal code", length=10)
-    personal_address__country = _text("Country", length=3, hint="Three letters, for example USA.")
+    personal_address__country = country_field()
 
     sections = [
         ("Person", "Whom a payment is from, or to.", ("first_name", "last_name", "email", "phone")),
@@ -245,6 +277,45 @@ class BuyerIdentityForm(_EntityForm):
             "personal_address__postal_code", "personal_address__country",
         )),
     ]  # fmt: skip
+
+
+class OwnerForm(_EntityForm):
+    """Somebody who owns a share of a business besides its principal."""
+
+    creation = AssociatedIdentityInput
+
+    first_name = _text("First name", length=20, autocomplete="off")
+    last_name = _text("Last name", length=20, autocomplete="off")
+    title = _text("Title", length=60, hint="For example CFO.")
+    principal_percentage_ownership = _share()
+    dob = _day("Date of birth", autocomplete="off")
+    tax_id = _text(
+        "Personal tax id",
+        length=20,
+        hint="Nine digits. Kept encrypted, never shown.",
+        inputmode="numeric",
+        autocomplete="off",
+    )
+    email = _text("E-mail", length=100, type="email", autocomplete="off")
+    phone = _text("Phone", length=40, type="tel", autocomplete="off")
+    personal_address__line1 = _text("Street", length=35)
+    personal_address__line2 = _text("Apartment, suite", length=35)
+    personal_address__city = _text("City", length=20)
+    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    personal_address__postal_code = _text("Postal code", length=10)
+    personal_address__country = country_field()
+
+    sections = [
+        ("Person", "Who owns it, and how much of it.", (
+            "first_name", "last_name", "title", "principal_percentage_ownership", "dob", "tax_id", "email", "phone",
+        )),
+        ("Home address", "Used to verify the person.", (
+            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
+            "personal_address__postal_code", "personal_address__country",
+        )),
+    ]  # fmt: skip
+
+    needed = ("first_name", "last_name")
 
 
 def _put(entity: dict[str, Any], path: list[str], value: Any) -> None:

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from onboarding import services
 from onboarding.filters import ApplicationFilter, IdentitySearch
-from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm
+from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm, OwnerForm
 from onboarding.models import Identity
 from onboarding.portal.facts import identity_facts
 from onboarding.portal.lists import TenantList
@@ -22,7 +23,6 @@ from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.errors import DomainError
 from resources.lookup import find
-from tenancy import services as tenancy
 from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.roles import Permission, Role
@@ -47,13 +47,14 @@ class IdentityList(TenantList):
     ]
 
     def visible(self) -> QuerySet[Identity]:
-        return Identity.objects.visible_to(self.actor).select_related("application")
+        # Not joined: beside two policies a page of a long list would be found by sorting all of it.
+        return Identity.objects.visible_to(self.actor).prefetch_related("application", "associated_with")
 
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {
             "url": reverse("onboarding:identity", args=[resource.public_id]),
             "cells": [
-                resource.display_name,
+                titled(resource),
                 kind_tag(resource),
                 resource.email,
                 resource.application.name,
@@ -74,7 +75,8 @@ class IdentityPage(Page):
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         with transaction(by=self.actor):
-            identity = find(Identity.objects.visible_to(self.actor).select_related("application"), pk)
+            visible = Identity.objects.visible_to(self.actor).select_related("application", "associated_with")
+            identity = find(visible, pk)
             services.attach_birth_dates([identity])
             document = IdentityDocument(context={"request": request}).to_representation(identity)
             timeline = timeline_of(identity, by=self.actor)
@@ -117,57 +119,6 @@ class ChooseApplication(ListPage):
         return {"breadcrumbs": [("Identities", reverse("onboarding:identities")), ("New", "")]}
 
 
-class CreateIdentity(Page):
-    """The underwriting form, or the short one for a buyer with `?kind=buyer`."""
-
-    permission = Permission.MANAGE_IDENTITIES
-    section = "applications"
-    template_name = "onboarding/identity_form.html"
-
-    def get(self, request: HttpRequest, application: str) -> HttpResponse:
-        tenant = self._application(application)
-        return self._show(tenant, self._form_class(request)(initial=_AT_HOME))
-
-    def post(self, request: HttpRequest, application: str) -> HttpResponse:
-        tenant = self._application(application)
-        form = self._form_class(request)(request.POST)
-        if not form.is_valid():
-            return self._show(tenant, form)
-        identity = services.create_identity(
-            application_id=tenant.pk, entity=form.body["entity"], by=self.actor, at=timezone.now()
-        )
-        messages.success(request, f"{identity.display_name} was created.")
-        return HttpResponseRedirect(reverse("onboarding:identity", args=[identity.public_id]))
-
-    def _application(self, public_id: str) -> Application:
-        with transaction(by=self.actor):
-            return tenancy.find_application(public_id, by=self.actor)
-
-    @staticmethod
-    def _form_class(request: HttpRequest) -> type[MerchantIdentityForm | BuyerIdentityForm]:
-        return BuyerIdentityForm if request.GET.get("kind") == "buyer" else MerchantIdentityForm
-
-    def _show(self, tenant: Application, form: Any) -> HttpResponse:
-        page = reverse("onboarding:application-identities", args=[tenant.public_id])
-        is_buyer = isinstance(form, BuyerIdentityForm)
-        return self.show(
-            {
-                "form": form,
-                "heading": "New buyer" if is_buyer else "New merchant",
-                "lead": f"Belongs to {tenant.name}.",
-                "is_buyer": is_buyer,
-                "is_new": True,
-                "cancel_url": page,
-                "breadcrumbs": [
-                    ("Applications", reverse("onboarding:applications")),
-                    (tenant.name, reverse("onboarding:application", args=[tenant.public_id])),
-                    ("Identities", page),
-                    ("New", ""),
-                ],
-            },
-        )
-
-
 class EditIdentity(Page):
     """Change an identity. What somebody else changed meanwhile is not overwritten."""
 
@@ -193,7 +144,7 @@ class EditIdentity(Page):
                     at=timezone.now(),
                 )
             except DomainError as error:
-                form.add_error(None, str(error))
+                form.refuse(error)
             else:
                 messages.success(request, "The changes were saved. They do not reach the processor by themselves.")
                 return HttpResponseRedirect(reverse("onboarding:identity", args=[identity.public_id]))
@@ -205,7 +156,9 @@ class EditIdentity(Page):
             return found
 
     @staticmethod
-    def _form_class(identity: Identity) -> type[MerchantIdentityForm | BuyerIdentityForm]:
+    def _form_class(identity: Identity) -> type[MerchantIdentityForm | BuyerIdentityForm | OwnerForm]:
+        if identity.associated_with_id is not None:
+            return OwnerForm
         return MerchantIdentityForm if identity.is_merchant else BuyerIdentityForm
 
     def _show(self, identity: Identity, form: Any) -> HttpResponse:
@@ -233,7 +186,7 @@ _LEADS = {
     Role.MERCHANT: "Your business as the platform knows it.",
 }
 
-_AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
+AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
 
 
 def _form_of(application: Application) -> str:
@@ -246,8 +199,11 @@ def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -
     tabs = [
         ("OVERVIEW", "onboarding:identity", Permission.VIEW_IDENTITIES),
         ("PAYMENT INSTRUMENTS", "onboarding:identity-instruments", Permission.VIEW_INSTRUMENTS),
-        ("PROCESSORS", "onboarding:identity-processors", Permission.VIEW_MERCHANTS),
     ]
+    if identity.is_merchant:
+        tabs.append(("BENEFICIAL OWNERS", "onboarding:identity-owners", Permission.VIEW_IDENTITIES))
+    if identity.associated_with_id is None:  # an owner is told to the processor with the business
+        tabs.append(("PROCESSORS", "onboarding:identity-processors", Permission.VIEW_MERCHANTS))
     breadcrumbs = [("Identities", reverse("onboarding:identities")), (identity.display_name, page if here else "")]
     return {
         "identity": identity,
@@ -262,10 +218,19 @@ def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -
     }
 
 
+def titled(identity: Identity) -> str:
+    """A name; below that of a beneficial owner whose owner it is."""
+    if identity.associated_with is None:
+        return identity.display_name
+    return format_html("{}<small>of {}</small>", identity.display_name, identity.associated_with.display_name)
+
+
 def kind_tag(identity: Identity) -> str:
-    """Merchant, buyer, or the owner of its application, which is joined. A kind is no state, so it carries no sign."""
+    """What an identity is there for; its application is joined. A kind is no state, so it carries no sign."""
     if identity.is_merchant:
         return tag("Merchant")
+    if identity.associated_with_id is not None:
+        return tag("Beneficial owner")
     return tag("Owner" if is_owner(identity) else "Buyer")
 
 

@@ -11,14 +11,12 @@ from django.core.validators import EmailValidator, URLValidator
 from rest_framework import serializers
 
 from api.inputs import Choice, Flag, InputSerializer, ParsedText, Text, WholeNumber
+from onboarding import countries
 from onboarding.models import Identity
-from onboarding.underwriting import Phone
+from onboarding.underwriting import OWNER_IS_A_PERSON, Phone
 from vault.secret import Secret
 
-_POSTAL_CODES = {
-    "USA": re.compile(r"\d{5}(-?\d{4})?"),
-    "CAN": re.compile(r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"),
-}
+_REGION = re.compile(r"[A-Za-z]{2}")
 
 
 class PhoneField(ParsedText):
@@ -96,20 +94,23 @@ class AddressField(InputSerializer):
     def validate_country(self, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"[A-Za-z]{3}", value):
             raise serializers.ValidationError("Must be a three-letter country code")
+        if value is not None and not countries.is_country(value.upper()):
+            raise serializers.ValidationError("There is no such country")
         return value.upper() if value else None
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        country = attrs.get("country") or "USA"
-        region, code = attrs.get("region"), attrs.get("postal_code")
+    def errors_across(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        told = {name: value.strip() for name, value in data.items() if isinstance(value, str)}
+        country = told.get("country", "").upper() or countries.HOME
         errors = {}
-        if region and country in _POSTAL_CODES and not re.fullmatch(r"[A-Za-z]{2}", region):
+        if (region := told.get("region")) and country in countries.WITH_REGION_CODES and not _REGION.fullmatch(region):
             errors["region"] = ["Must be a two-letter state or province code"]
-        if code and country in _POSTAL_CODES and not _POSTAL_CODES[country].fullmatch(code):
-            errors["postal_code"] = [f"Must be a postal code of {country}"]
-        if errors:
-            raise serializers.ValidationError(errors)
+        if (code := told.get("postal_code")) and not countries.is_postal_code(code, country):
+            errors["postal_code"] = [f"Must be a postal code of {countries.country_name(country)}"]
+        return errors
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         told = {str(name): attrs.get(str(name)) or None for name in self.fields}
-        if told["region"] and country in _POSTAL_CODES:
+        if told["region"] and (told["country"] or countries.HOME) in countries.WITH_REGION_CODES:
             told["region"] = told["region"].upper()
         return told
 
@@ -130,13 +131,13 @@ class EntityInput(InputSerializer):
     business_address = AddressField(required=False, allow_null=True)
     mcc = Text(required=False, allow_null=True)
     dob = DayField(required=False, allow_null=True)
-    max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False)
-    ach_max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False)
+    max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False, allow_null=True)
+    ach_max_transaction_amount = WholeNumber(min_value=0, max_value=10**12 - 1, required=False, allow_null=True)
     amex_mid = WholeNumber(min_value=10**9, max_value=10**11 - 1, required=False, allow_null=True)
     discover_mid = WholeNumber(min_value=0, max_value=10**18 - 1, required=False, allow_null=True)
     url = UrlText(max_length=100, required=False, allow_null=True)
-    annual_card_volume = WholeNumber(min_value=0, max_value=10**23 - 1, required=False)
-    has_accepted_credit_cards_previously = Flag(required=False)
+    annual_card_volume = WholeNumber(min_value=0, max_value=10**23 - 1, required=False, allow_null=True)
+    has_accepted_credit_cards_previously = Flag(required=False, allow_null=True)
     incorporation_date = DayField(required=False, allow_null=True)
     principal_percentage_ownership = WholeNumber(min_value=0, max_value=100, required=False, allow_null=True)
     short_business_name = Text(max_length=60, required=False, allow_null=True)
@@ -150,6 +151,16 @@ class EntityInput(InputSerializer):
         if value is not None and not re.fullmatch(r"[0-9]{4}", value):
             raise serializers.ValidationError("Must be four digits")
         return value
+
+
+class OwnerEntity(EntityInput):
+    """A beneficial owner: a person, known by name. The rest is optional, and the processor is told of it."""
+
+    first_name = Text(max_length=20)
+    last_name = Text(max_length=20)
+
+    def errors_across(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {"business_type": [OWNER_IS_A_PERSON]} if data.get("business_type") is not None else {}
 
 
 def _validated(validator: Any, value: str, result: str) -> str:

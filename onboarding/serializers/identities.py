@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api.documents import DocumentSerializer, PublicIdField
 from api.inputs import InputSerializer, PublicId, TagsField
 from onboarding.models import Identity
-from onboarding.serializers.entities import AddressField, DayField, EntityInput
+from onboarding.serializers.entities import AddressField, DayField, EntityInput, OwnerEntity
 from onboarding.serializers.underwriting import UnderwritingData
 from onboarding.underwriting import missing_members
 from tenancy.models import Application
@@ -47,6 +47,13 @@ class IdentityUpdate(_IdentityBody):
 
     entity = EntityInput(required=False)
     additional_underwriting_data = UnderwritingData(required=False, allow_null=True)
+    tags = TagsField(required=False)
+
+
+class AssociatedIdentityInput(InputSerializer):
+    """Body of POST /identities/{id}/associated_identities: a person who owns a share of the business."""
+
+    entity = OwnerEntity()
     tags = TagsField(required=False)
 
 
