@@ -11,17 +11,22 @@ from api.inputs import InputSerializer
 from api.views import ResourceViewSet
 from jobs.idempotency import Answer
 from onboarding import services
+from onboarding.api.profiles import MerchantProfileViewSet
 from onboarding.filters import MerchantFilter
 from onboarding.models import Identity, Merchant
 from onboarding.serializers.merchants import MerchantDocument, MerchantInput, MerchantUpdate
 from resources.lookup import find
 from tenancy import services as tenancy
+from tenancy.models import MerchantProfile
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 
 class MerchantViewSet(ResourceViewSet):
-    """Identities as merchants of a processor."""
+    """Identities as merchants of a processor.
+
+    The id of a merchant profile is answered as `/merchant_profiles` answers it.
+    """
 
     resource = Merchant
     document_class = MerchantDocument
@@ -32,6 +37,11 @@ class MerchantViewSet(ResourceViewSet):
 
     def visible(self) -> QuerySet[Merchant]:
         return super().visible().select_related("application")
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method == "GET" and kwargs.get("pk", "").startswith(MerchantProfile.PREFIX):
+            return MerchantProfileViewSet.as_view({**self.action_map})(request, *args, **kwargs)
+        return super().dispatch(request, *args, **kwargs)
 
     def update(self, request: Request, pk: str) -> Response:
         """Switch processing or settlement, or change settings; a partner sets tags only."""

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -10,6 +11,7 @@ from onboarding.filters import ApplicationProfileFilter, MerchantProfileFilter, 
 from onboarding.serializers.applications import (
     ApplicationProfileDocument,
     MerchantProfileDocument,
+    MerchantProfileUpdate,
     ProfileUpdate,
     RiskProfileDocument,
     RiskProfileUpdate,
@@ -25,6 +27,7 @@ _PERMISSIONS = {"GET": Permission.VIEW_PROFILES, "PUT": Permission.MANAGE_PROFIL
 
 class _ProfileViewSet(ResourceViewSet):
     permissions: ClassVar = _PERMISSIONS
+    update_class: ClassVar[type[ProfileUpdate]] = ProfileUpdate
     bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"PUT": ProfileUpdate}
 
     def update(self, request: Request, pk: str) -> Response:
@@ -32,8 +35,8 @@ class _ProfileViewSet(ResourceViewSet):
         del request
         with transaction(by=self.actor):
             profile = self.find(pk)
-        body = dict(self.read_body(ProfileUpdate).validated_data)
-        if "risk_profile" in body:
+        body = dict(self.read_body(self.update_class).validated_data)
+        if body.get("risk_profile") is not None:
             body["risk_profile"] = self._risk_profile(body["risk_profile"], profile.application_id)
         profile = tenancy.update_profile(profile=profile, values=body, by=self.actor, at=self.now())
         return Response(self.document_of(profile))
@@ -70,15 +73,6 @@ class OneApplicationProfileViewSet(ApplicationProfileViewSet):
         return Response(self.document_of(profile))
 
 
-class MerchantProfileViewSet(_ProfileViewSet):
-    """Profiles of merchants; a processor's default one is what its new merchants begin with."""
-
-    resource = MerchantProfile
-    document_class = MerchantProfileDocument
-    filter_class = MerchantProfileFilter
-    embedded_key = "merchant_profiles"
-
-
 class RiskProfileViewSet(ResourceViewSet):
     """Which failed card checks are let through."""
 
@@ -97,3 +91,25 @@ class RiskProfileViewSet(ResourceViewSet):
         body = self.read_body(RiskProfileUpdate)
         profile = tenancy.update_risk_profile(profile=profile, values=body.validated_data, by=self.actor, at=self.now())
         return Response(self.document_of(profile))
+
+
+class MerchantProfileViewSet(_ProfileViewSet):
+    """Profiles of merchants; a processor's default one is what its new merchants begin with.
+
+    The id of a risk profile is answered as `/risk_profiles` answers it.
+    """
+
+    resource = MerchantProfile
+    document_class = MerchantProfileDocument
+    filter_class = MerchantProfileFilter
+    embedded_key = "merchant_profiles"
+    update_class = MerchantProfileUpdate
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"PUT": MerchantProfileUpdate}
+
+    def visible(self) -> QuerySet[MerchantProfile]:
+        return super().visible().with_effective()  # type: ignore[attr-defined,no-any-return]
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("pk", "").startswith(RiskProfile.PREFIX):
+            return RiskProfileViewSet.as_view({**self.action_map})(request, *args, **kwargs)
+        return super().dispatch(request, *args, **kwargs)

@@ -50,9 +50,24 @@ class ApplicationSettingsForm(forms.Form):
         choices=[("REPLAY", "Gets the first answer again"), ("EXCEPTION", "Is refused")],
     )
     card_cvv_required = forms.BooleanField(
-        label="Cards need their security code", required=False, help_text="Kept for the processor; not asked for here."
+        label="Cards need their security code",
+        required=False,
+        help_text="A sale is refused where the code was told neither with the card nor with the sale.",
     )
-    card_expiration_date_required = forms.BooleanField(label="Cards need their expiry", required=False)
+    card_expiration_date_required = forms.BooleanField(
+        label="Cards need their expiry", required=False, help_text="A sale with a card that has no date is refused."
+    )
+    bank_account_required = forms.BooleanField(
+        label="Merchants need a bank account first",
+        required=False,
+        help_text="Without one an identity is not sent to a processor.",
+    )
+
+    maker_checker_enabled = forms.BooleanField(
+        label="Reviews need two people",
+        required=False,
+        help_text="Whoever sent a merchant in does not approve or reject it.",
+    )
 
     SWITCHES = ("enabled", "processing_enabled", "settlement_enabled")
 

@@ -60,8 +60,14 @@ class MerchantForm(forms.Form):
     fee_ready_to_settle_upon = forms.ChoiceField(
         label="Fees are ready upon", choices=_in_words(Application.SettleUpon.values)
     )
-    card_cvv_required = forms.BooleanField(label="Cards need their security code", required=False)
-    card_expiration_date_required = forms.BooleanField(label="Cards need their expiry", required=False)
+    card_cvv_required = forms.BooleanField(
+        label="Cards need their security code",
+        required=False,
+        help_text="A sale is refused where the code was told neither with the card nor with the sale.",
+    )
+    card_expiration_date_required = forms.BooleanField(
+        label="Cards need their expiry", required=False, help_text="A sale with a card that has no date is refused."
+    )
     creating_transfer_from_report_enabled = forms.BooleanField(
         label="Transfers are made from the processor's reports", required=False
     )

@@ -49,6 +49,9 @@ class Merchant(CopiedFromProvider, TenantResource):
     mcc = models.CharField(max_length=4, null=True)
     mid = models.CharField(max_length=60, null=True, help_text="Its number at the processor.")
     merchant_name = models.CharField(max_length=120, null=True)
+    max_transaction_amount = models.BigIntegerField(
+        null=True, help_text="Minor units, as the processor knows it; 0 where it knows of no limit."
+    )
     settlement_funding_identifier = models.CharField(
         max_length=30,
         choices=Application.FundingIdentifier,

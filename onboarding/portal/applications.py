@@ -14,9 +14,11 @@ from api.errors import field_errors
 from onboarding import services
 from onboarding.filters import ApplicationFilter
 from onboarding.forms.applications import ApplicationForm, ApplicationSettingsForm
+from onboarding.hosted.sample import sample_page
 from onboarding.models import Identity
-from onboarding.portal.facts import application_facts, risk_facts
-from onboarding.portal.identities import IdentityList, kind_tag
+from onboarding.portal.facts import application_facts
+from onboarding.portal.identities import IdentityList, kind_tag, titled
+from onboarding.portal.open_forms import open_forms
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
 from portal.design.states import badge
@@ -27,7 +29,7 @@ from portal.views import ListPage, Page
 from resources.errors import ChangedMeanwhile
 from tenancy import services as tenancy
 from tenancy.actors import Actor
-from tenancy.models import Application, ApplicationProfile
+from tenancy.models import Application
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -84,7 +86,7 @@ class ApplicationList(ListPage):
 
 
 class ApplicationOverview(ApplicationPage):
-    """Settings, owner, risk profile, history and document of an application."""
+    """Settings, owner, history and document of an application."""
 
     tab = "OVERVIEW"
     template_name = "onboarding/application_detail.html"
@@ -93,8 +95,6 @@ class ApplicationOverview(ApplicationPage):
         with transaction(by=self.actor):
             application = self.application(pk)
             owner = Identity.objects.visible_to(self.actor).filter(pk__in=[application.owner_id]).first()
-            profile = ApplicationProfile.objects.visible_to(self.actor).select_related("risk_profile")
-            risk_profile = profile.get(application=application).risk_profile
             document = ApplicationDocument(context={"request": request}).to_representation(application)
             timeline = timeline_of(application, by=self.actor)
         return self.show(
@@ -102,9 +102,8 @@ class ApplicationOverview(ApplicationPage):
                 **self.frame(application),
                 "facts": application_facts(application),
                 "owner": owner,
-                "risk_facts": risk_facts(risk_profile),
-                "risk_profile": risk_profile,
                 "timeline": timeline,
+                "sample": sample_page(application, request),
                 "document": document,
                 "may_manage": self.actor.may(Permission.MANAGE_APPLICATIONS),
             }
@@ -126,17 +125,20 @@ class ApplicationIdentities(IdentityList):
 
     def visible(self) -> QuerySet[Identity]:
         self.tenant = tenancy.find_application(self.kwargs["pk"], by=self.actor)
-        return Identity.objects.visible_to(self.actor).filter(application=self.tenant).select_related("application")
+        visible = Identity.objects.visible_to(self.actor).filter(application=self.tenant)
+        return visible.select_related("application").prefetch_related("associated_with")
 
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {
             "url": reverse("onboarding:identity", args=[resource.public_id]),
-            "cells": [resource.display_name, kind_tag(resource), resource.email, moment(resource.created_at)],
+            "cells": [titled(resource), kind_tag(resource), resource.email, moment(resource.created_at)],
         }
 
     def context(self) -> dict[str, Any]:
         frame = application_frame(self.actor, self.tenant, "IDENTITIES", "Identities")
-        return {**frame, "may_create": self.actor.may(Permission.MANAGE_IDENTITIES)}
+        may_create = self.actor.may(Permission.MANAGE_IDENTITIES)
+        forms = open_forms(self.tenant, by=self.actor) if may_create else []
+        return {**frame, "may_create": may_create, "open_forms": forms}
 
 
 class CreateApplication(Page):
@@ -230,6 +232,7 @@ def application_frame(actor: Actor, application: Application, current: str, *her
         ("OVERVIEW", "onboarding:application", Permission.VIEW_PROCESSORS),
         ("IDENTITIES", "onboarding:application-identities", Permission.VIEW_IDENTITIES),
         ("PROCESSORS", "onboarding:application-processors", Permission.VIEW_PROCESSORS),
+        ("FEE AND RISK PROFILE", "onboarding:application-profile", Permission.VIEW_PROFILES),
         ("API KEYS", "onboarding:application-users", Permission.VIEW_API_USERS),
     ]
     breadcrumbs = [("Applications", reverse("onboarding:applications")), (application.name, page if here else "")]

@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from onboarding.categories import category_name
 from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
 from portal.design.states import badge, words
 from portal.design.values import day, moment, money
@@ -26,13 +28,16 @@ _DETAILS = {"api_key": "API key", "mid": "MID"}
 
 
 def identity_facts(identity: Identity) -> list[tuple[str, Facts]]:
-    """The facts of an identity by section. Tax ids and birth dates are only ever "provided"."""
+    """The facts of an identity, whose business is joined, by section. What is sealed is only ever "provided"."""
     person: Facts = [
         ("Name", " ".join(part for part in (identity.first_name, identity.last_name) if part)),
         ("E-mail", identity.email),
         ("Phone", identity.phone),
         ("Home address", _address(identity.personal_address)),
     ]
+    if identity.associated_with_id is not None:
+        business: Facts = [("Owns a share of", _business_link(identity.associated_with))]
+        return [("Beneficial owner", [*person[:1], *business, *_as_owner(identity), *person[1:], *_sealed(identity)])]
     if not identity.is_merchant:
         return [("Person", person)]
     return [
@@ -49,20 +54,44 @@ def identity_facts(identity: Identity) -> list[tuple[str, Facts]]:
         ]),
         ("Principal", [
             *person[:1],
-            ("Title", identity.title),
-            ("Share owned", _percent(identity.principal_percentage_ownership)),
+            *_as_owner(identity),
             *person[1:],
-            ("Date of birth", _provided(is_there=identity.dob_provided)),
-            ("Tax id", _provided(is_there=identity.tax_id_provided)),
+            *_sealed(identity),
         ]),
         ("Processing", [
             ("Statement descriptor", identity.default_statement_descriptor),
-            ("Merchant category", identity.mcc),
+            ("Merchant category", _category(identity.mcc)),
             ("Card sales a year", money(int(identity.annual_card_volume), _CURRENCY)),
             ("Largest transaction", money(identity.max_transaction_amount, _CURRENCY)),
             ("Took cards before", _yes_no(is_so=identity.has_accepted_credit_cards_previously)),
         ]),
     ]  # fmt: skip
+
+
+def _business_link(business: Identity | None) -> SafeString | None:
+    if business is None:
+        return None
+    page = reverse("onboarding:identity-owners", args=[business.public_id])
+    return format_html('<a href="{}">{}</a>', page, business.display_name)
+
+
+def _as_owner(identity: Identity) -> Facts:
+    return [
+        ("Title", identity.title),
+        ("Share owned", _percent(identity.principal_percentage_ownership)),
+    ]
+
+
+def _sealed(identity: Identity) -> Facts:
+    return [
+        ("Date of birth", _provided(is_there=identity.dob_provided)),
+        ("Tax id", _provided(is_there=identity.tax_id_provided)),
+    ]
+
+
+def _category(code: str | None) -> str | None:
+    name = category_name(code) if code else None
+    return f"{code} {name}" if name else code
 
 
 def application_facts(application: Application) -> Facts:
@@ -72,6 +101,8 @@ def application_facts(application: Application) -> Facts:
         ("API access", badge(application.enabled)),
         ("Security code required", _yes_no(is_so=application.card_cvv_required)),
         ("Expiry required", _yes_no(is_so=application.card_expiration_date_required)),
+        ("Bank account first", _yes_no(is_so=application.bank_account_required)),
+        ("Reviews need two people", _yes_no(is_so=application.maker_checker_enabled)),
         ("Funds ready upon", words(application.ready_to_settle_upon or "")),
         ("Fees ready upon", words(application.fee_ready_to_settle_upon)),
         ("Funding identifier", words(application.settlement_funding_identifier)),
@@ -119,9 +150,9 @@ def brand_in_words(constant: str) -> str:
     return _BRANDS.get(constant) or words(constant)
 
 
-def expiry(card: PaymentInstrument) -> str:
-    """The last month in which a card is good: 12 / 2040."""
-    return f"{card.expiration_month:02} / {card.expiration_year}"
+def expiry(card: PaymentInstrument) -> str | None:
+    """The last month in which a card is good: 12 / 2040. None of a card that came without a date."""
+    return f"{card.expiration_month:02} / {card.expiration_year}" if card.expiration_year else None
 
 
 def merchant_title(merchant: Merchant) -> str:
@@ -136,8 +167,8 @@ def merchant_facts(merchant: Merchant) -> Facts:
         ("Processing", badge(merchant.processing_enabled)),
         ("Settlements", badge(merchant.settlement_enabled)),
         ("Paid out gross", _yes_no(is_so=merchant.gross_settlement_enabled)),
-        ("Security code required", _yes_no(is_so=merchant.card_cvv_required)),
-        ("Expiry required", _yes_no(is_so=merchant.card_expiration_date_required)),
+        ("Security code required", _yes_no(is_so=_either(merchant, "card_cvv_required"))),
+        ("Expiry required", _yes_no(is_so=_either(merchant, "card_expiration_date_required"))),
         ("Funds ready upon", words(upon)),
         ("Fees ready upon", words(merchant.fee_ready_to_settle_upon)),
         ("Funding identifier", words(merchant.settlement_funding_identifier)),
@@ -152,6 +183,7 @@ def processor_facts(merchant: Merchant) -> Facts:
         ("Processor", merchant.processor),
         ("Number there (MID)", merchant.mid and code(merchant.mid)),
         ("Merchant category", merchant.mcc),
+        ("Largest transaction", _limit(merchant)),
         *((label, value) for label, value in details if value != merchant.mid),
     ]
 
@@ -194,49 +226,15 @@ def code(text: str) -> SafeString:
     return format_html("<code>{}</code>", text)
 
 
-def readiness(merchant: Merchant) -> dict[str, str]:
-    """Whether the merchant can take payments, and if not what stands in the way: level, title and text of a notice.
-
-    Application and processor are joined: both can switch it off as well.
-    """
-    state = merchant.onboarding_state
-    if state == Merchant.OnboardingState.PROVISIONING:
-        return {
-            "level": "info",
-            "title": "Cannot take payments yet",
-            "text": f"{merchant.processor} is checking the business. Payments can be taken as soon as it approves.",
-        }
-    if state == Merchant.OnboardingState.REJECTED:
-        return {
-            "level": "error",
-            "title": "Cannot take payments",
-            "text": f"{merchant.processor} rejected the business. The verification below says why. Correct the"
-            " identity, then press Create Verification to have it checked again.",
-        }
-    if off := _switched_off(merchant):
-        return {"level": "warning", "title": "Cannot take payments", "text": off}
-    if not (merchant.settlement_enabled and merchant.application.settlement_enabled):
-        whose = "merchant" if merchant.application.settlement_enabled else "application"
-        return {
-            "level": "warning",
-            "title": "Can take payments, but is not paid out",
-            "text": f"Settlements are switched off for the {whose}.",
-        }
-    return {
-        "level": "success",
-        "title": "Can take payments",
-        "text": f"Approved by {merchant.processor}; processing and settlements are on.",
-    }
+def _either(merchant: Merchant, name: str) -> bool:
+    """What merchant or application asks for holds."""
+    return bool(getattr(merchant, name) or getattr(merchant.application, name))
 
 
-def _switched_off(merchant: Merchant) -> str:
-    if not merchant.processing_enabled:
-        return "Processing is switched off for this merchant. Edit turns it on again."
-    if not merchant.application.processing_enabled:
-        return f"Processing is switched off for all merchants of {merchant.application.name}."
-    if not merchant.enabled_processor.enabled:
-        return f"{merchant.processor} is switched off for {merchant.application.name}."
-    return ""
+def _limit(merchant: Merchant) -> str | None:
+    """What the processor lets a sale be at most; None as long as it has told nothing."""
+    known = merchant.max_transaction_amount
+    return None if known is None else money(known, _CURRENCY) if known else "No limit"
 
 
 def _known(constant: str | None) -> str | None:

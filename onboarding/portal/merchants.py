@@ -2,25 +2,45 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from onboarding import services
+from onboarding.checklist import RECEIVES_ONLY, Situation
 from onboarding.filters import MerchantSearch
-from onboarding.forms.identities import MerchantIdentityForm
 from onboarding.forms.merchants import MerchantForm, ProvisionForm, VerificationForm
-from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.forms.risk import MerchantRiskForm
+from onboarding.models import Identity, Merchant, ReviewItem, Verification
 from onboarding.portal.actions import actions_for
-from onboarding.portal.facts import copy_facts, merchant_facts, merchant_title, processor_facts, readiness
+from onboarding.portal.facts import (
+    copy_facts,
+    merchant_facts,
+    merchant_title,
+    processor_facts,
+    risk_facts,
+)
 from onboarding.portal.following import following, mark_of
 from onboarding.portal.identities import identity_frame, is_owner
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.standing import (
+    has_own_risk_profile,
+    held_among,
+    instruments_of,
+    readiness,
+    readiness_in_short,
+    review_url_of,
+    risk_profile_of,
+)
+from onboarding.portal.steps import label_of, steps_for
 from onboarding.serializers.merchants import MerchantDocument
 from onboarding.underwriting import lacking_for_underwriting
 from portal.attempts import attempt_entries
@@ -35,7 +55,7 @@ from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
 
 _SHOWN = 20
-_UNDERWRITES_NOBODY = Processor.Name.VISA_V1  # it asks a recipient for a card, not for the form
+_UNDERWRITES_NOBODY = RECEIVES_ONLY
 
 
 class MerchantList(TenantList):
@@ -49,7 +69,7 @@ class MerchantList(TenantList):
     noun = ("merchant", "merchants")
     columns: ClassVar = [
         {"label": "Name"},
-        {"label": "State"},
+        {"label": "State", "css": "cell-lines"},
         {"label": "Processing"},
         {"label": "Settlement"},
         {"label": "Processor"},
@@ -58,14 +78,19 @@ class MerchantList(TenantList):
     ]
 
     def visible(self) -> QuerySet[Merchant]:
-        return Merchant.objects.visible_to(self.actor).select_related("application", "identity")
+        joined = ("application", "identity", "enabled_processor")
+        waiting = ReviewItem.objects.filter(
+            application=OuterRef("application"), merchant=OuterRef("pk"), outcome__in=ReviewItem.Outcome.open()
+        )
+        merchants = Merchant.objects.visible_to(self.actor).select_related(*joined)
+        return merchants.annotate(is_held=Exists(waiting))
 
     def row(self, resource: Merchant) -> Mapping[str, Any]:
         return {
             "url": reverse("onboarding:merchant", args=[resource.public_id]),
             "cells": [
                 merchant_title(resource),
-                badge(resource.onboarding_state),
+                _standing(resource),
                 badge(resource.processing_enabled),
                 badge(resource.settlement_enabled),
                 resource.processor,
@@ -134,12 +159,20 @@ class IdentityProcessors(Page):
         with transaction(by=self.actor):
             identity = self._identity(pk)
             found = Merchant.objects.visible_to(self.actor).filter(identity=identity)
-            merchants = list(found.order_by("-created_at", "-id")[:_SHOWN])
+            merchants = list(found.select_related("enabled_processor").order_by("-created_at", "-id")[:_SHOWN])
             enabled = self._processors(identity) if may_provision else []
             processors = _open_to(identity, enabled)
-            has_card = self._has_card(identity) if _UNDERWRITES_NOBODY in processors else False
+            has_card, has_bank_account = instruments_of(identity, by=self.actor)
+            situations = self._situations(
+                identity, merchants, processors, has_card=has_card, has_bank_account=has_bank_account
+            )
         lacking = [_label(error.field) for error in lacking_for_underwriting(identity)]
-        ready = [name for name in processors if (has_card if name == _UNDERWRITES_NOBODY else not lacking)]
+        lacks_bank_account = identity.application.bank_account_required and not has_bank_account
+        ready = [
+            name
+            for name in processors
+            if (has_card if name == _UNDERWRITES_NOBODY else not lacking and not lacks_bank_account)
+        ]
         taken = {merchant.processor for merchant in merchants}
         offered = [name for name in ready if name not in taken] or ready
         return self.show(
@@ -156,6 +189,8 @@ class IdentityProcessors(Page):
                 "is_owner": is_owner(identity),
                 "lacking": lacking if any(name != _UNDERWRITES_NOBODY for name in processors) else [],
                 "lacks_card": _UNDERWRITES_NOBODY in processors and not has_card,
+                "lacks_bank_account": lacks_bank_account and any(name != _UNDERWRITES_NOBODY for name in processors),
+                "checklists": situations,
                 "is_ready": bool(ready),
                 "form": form or ProvisionForm.among(offered, key=new_key()),
                 "is_open": form is not None or "provision" in self.request.GET,
@@ -171,9 +206,40 @@ class IdentityProcessors(Page):
         enabled = Processor.objects.visible_to(self.actor).filter(application=identity.application_id, enabled=True)
         return list(enabled.order_by("created_at", "id").values_list("processor", flat=True))
 
-    def _has_card(self, identity: Identity) -> bool:
-        cards = PaymentInstrument.objects.visible_to(self.actor).filter(type=PaymentInstrument.Type.PAYMENT_CARD)
-        return cards.filter(identity=identity, enabled=True).exists()
+    def _situations(
+        self,
+        identity: Identity,
+        merchants: Sequence[Merchant],
+        processors: Sequence[str],
+        *,
+        has_card: bool,
+        has_bank_account: bool,
+    ) -> list[dict[str, Any]]:
+        """A checklist for the newest merchant at each processor; call it in a transaction."""
+        newest: dict[str, Merchant] = {}
+        for merchant in merchants:
+            newest.setdefault(merchant.processor, merchant)
+        named = [row.verification_id for row in newest.values() if row.verification_id]
+        checks = Verification.objects.visible_to(self.actor).in_bulk(named)
+        held = held_among(list(newest.values()), by=self.actor)
+        of_the_identity = partial(
+            Situation, identity, identity.application, has_card=has_card, has_bank_account=has_bank_account
+        )
+        found = [
+            of_the_identity(
+                merchant,
+                checks.get(merchant.verification_id) if merchant.verification_id else None,
+                is_held=merchant.pk in held,
+                receives_only=name == RECEIVES_ONLY,
+            )
+            for name, merchant in newest.items()
+        ]
+        if not found and (identity.is_merchant or processors):
+            found = [of_the_identity(receives_only=not identity.is_merchant)]
+        return [
+            steps_for(situation, self.actor) | {"at": situation.merchant.processor if situation.merchant else ""}
+            for situation in found
+        ]
 
 
 class MerchantPage(Page):
@@ -232,14 +298,37 @@ class MerchantPage(Page):
             document = MerchantDocument(context={"request": self.request}).to_representation(merchant)
             timeline = timeline_of(merchant, by=self.actor)
             actions = actions_for(merchant, self.actor)
-            lacks_bank_account = self._lacks_bank_account(merchant)
+            has_card, has_bank_account = instruments_of(merchant.identity, by=self.actor)
+            is_held = bool(held_among([merchant], by=self.actor))
+            may_see_profiles = self.actor.may(Permission.VIEW_PROFILES)
+            risk_profile = risk_profile_of(merchant, by=self.actor) if may_see_profiles else None
         is_moving = _moves(merchant, verifications) or any(entry["is_open"] for entry in attempts)
         return self.show(
             {
                 "merchant": merchant,
                 "title": merchant_title(merchant),
-                "readiness": readiness(merchant),
-                "lacks_bank_account": lacks_bank_account,
+                "readiness": readiness(merchant, is_held=is_held),
+                "review_url": review_url_of(merchant) if is_held and self.actor.may(Permission.VIEW_REVIEWS) else "",
+                "checklist": steps_for(
+                    Situation(
+                        merchant.identity,
+                        merchant.application,
+                        merchant,
+                        verifications[0] if verifications else None,
+                        has_bank_account=has_bank_account,
+                        has_card=has_card,
+                        is_held=is_held,
+                        receives_only=merchant.processor == RECEIVES_ONLY,
+                    ),
+                    self.actor,
+                ),
+                "lacks_bank_account": _is_unpayable(merchant, has_bank_account=has_bank_account),
+                "risk_facts": risk_facts(risk_profile) if risk_profile else None,
+                "has_own_risk_profile": has_own_risk_profile(merchant),
+                "may_edit_risk": self.actor.may(Permission.MANAGE_PROFILES),
+                "risk_form": MerchantRiskForm.of_merchant(risk_profile, is_own=has_own_risk_profile(merchant))
+                if risk_profile
+                else None,
                 "verifications": verifications,
                 "facts": merchant_facts(merchant),
                 "processor_facts": processor_facts(merchant),
@@ -260,14 +349,6 @@ class MerchantPage(Page):
                 "breadcrumbs": merchant_trail(merchant),
             }
         )
-
-    def _lacks_bank_account(self, merchant: Merchant) -> bool:
-        """Whether an approved merchant earns what cannot be paid out; call it in a transaction."""
-        is_approved = merchant.onboarding_state == Merchant.OnboardingState.APPROVED
-        if not is_approved or merchant.processor == _UNDERWRITES_NOBODY:
-            return False
-        accounts = PaymentInstrument.objects.visible_to(self.actor).filter(type=PaymentInstrument.Type.BANK_ACCOUNT)
-        return not accounts.filter(identity=merchant.identity_id, enabled=True).exists()
 
 
 class EditMerchant(Page):
@@ -320,7 +401,8 @@ class EditMerchant(Page):
 def find_merchant(page: Page, pk: str) -> Merchant:
     """The merchant with all that its pages tell joined; call it in a transaction. Raises NotVisible."""
     visible = Merchant.objects.visible_to(page.actor)
-    found: Merchant = find(visible.select_related("application", "identity", "enabled_processor"), pk)
+    joined = ("application", "identity", "enabled_processor", "merchant_profile__risk_profile")
+    found: Merchant = find(visible.select_related(*joined), pk)
     return found
 
 
@@ -378,12 +460,20 @@ def _moves(merchant: Merchant, verifications: Sequence[Verification]) -> bool:
     return is_provisioning or any(row.state == Verification.State.PENDING for row in verifications)
 
 
+def _is_unpayable(merchant: Merchant, *, has_bank_account: bool) -> bool:
+    """Whether an approved merchant earns what cannot be paid out."""
+    is_approved = merchant.onboarding_state == Merchant.OnboardingState.APPROVED
+    return is_approved and merchant.processor != _UNDERWRITES_NOBODY and not has_bank_account
+
+
+def _standing(merchant: Any) -> SafeString:
+    """Its state, and below whether it takes payments; `is_held` is annotated."""
+    line = readiness_in_short(merchant, is_held=merchant.is_held)
+    return format_html("{}<small>{}</small>", badge(merchant.onboarding_state), line)
+
+
 def _label(field: str) -> str:
-    """What the underwriting form calls a member of the identity: `entity.dob` is Date of birth."""
-    name = field.removeprefix("entity.")
-    if name.endswith("_address"):
-        return "Business address" if name.startswith("business") else "Home address"
-    return str(MerchantIdentityForm.base_fields[name].label)
+    return label_of(field.removeprefix("entity."))
 
 
 def _in_words(error: DomainError) -> list[str]:

@@ -1,13 +1,12 @@
-"""Wire shapes of merchants and their verifications."""
+"""Wire shapes of merchants."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from api.documents import DocumentSerializer, MomentField, PublicIdField
-from api.inputs import Choice, Flag, InputSerializer, ParsedText, PublicId, TagsField, Text
+from api.inputs import Choice, Flag, InputSerializer, ParsedText, TagsField, Text
 from onboarding.models import Identity, Merchant, Verification
 from tenancy.models import Application, MerchantProfile
 
@@ -33,7 +32,8 @@ class MerchantInput(InputSerializer):
 class MerchantUpdate(InputSerializer):
     """Body of PUT /merchants/{id}: what is left out keeps its value.
 
-    Null for `ready_to_settle_upon` leaves it to the application.
+    Null for `ready_to_settle_upon` leaves it to the application. `surcharge_fees_enabled` is read as
+    `surcharges_enabled`.
     """
 
     processing_enabled = Flag(required=False)
@@ -45,33 +45,20 @@ class MerchantUpdate(InputSerializer):
     creating_transfer_from_report_enabled = Flag(required=False)
     merchant_name = Text(max_length=120, required=False)
     settlement_funding_identifier = Choice(choices=Application.FundingIdentifier.values, required=False)
+    level_two_level_three_data_enabled = Flag(required=False)
+    convenience_charges_enabled = Flag(required=False)
+    rent_surcharges_enabled = Flag(required=False)
+    surcharges_enabled = Flag(required=False)
+    surcharge_fees_enabled = Flag(required=False)
+    default_partial_authorization_enabled = Flag(required=False)
     tags = TagsField(required=False)
 
-
-class VerificationInput(InputSerializer):
-    """Body of POST /merchants/{id}/verifications; may be empty."""
-
-    processor = ProcessorName(required=False, allow_null=True)
-    tags = TagsField(required=False)
-
-
-class IdentityVerificationInput(VerificationInput):
-    """Body of POST /identities/{id}/verifications. `merchant` tells which one, where the identity has several."""
-
-    merchant = PublicId(Merchant, required=False, allow_null=True)
-
-
-class VerificationTargetInput(VerificationInput):
-    """Body of POST /verifications: of a merchant, or of an identity that has only one."""
-
-    merchant = PublicId(Merchant, required=False, allow_null=True)
-    identity = PublicId(Identity, required=False, allow_null=True)
-
-    def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
-        named = [name for name in ("merchant", "identity") if data.get(name) is not None]
-        if len(named) > 1:
-            return {"identity": ["Name either a merchant or an identity"]}
-        return {} if named else {"merchant": ["This field is required."]}
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        alias = attrs.pop("surcharge_fees_enabled", None)
+        if alias is not None and attrs.setdefault("surcharges_enabled", alias) != alias:
+            refusal = ["Says another thing than surcharges_enabled"]
+            raise serializers.ValidationError({"surcharge_fees_enabled": refusal})
+        return attrs
 
 
 class MerchantDocument(DocumentSerializer):
@@ -93,6 +80,11 @@ class MerchantDocument(DocumentSerializer):
     creating_transfer_from_report_enabled = serializers.BooleanField()
     card_expiration_date_required = serializers.BooleanField()
     card_cvv_required = serializers.BooleanField()
+    level_two_level_three_data_enabled = serializers.BooleanField()
+    convenience_charges_enabled = serializers.BooleanField()
+    rent_surcharges_enabled = serializers.BooleanField()
+    surcharges_enabled = serializers.BooleanField()
+    default_partial_authorization_enabled = serializers.BooleanField()
     tags = serializers.DictField(child=serializers.CharField())
     mcc = serializers.CharField(allow_null=True)
     mid = serializers.CharField(allow_null=True)
@@ -103,6 +95,7 @@ class MerchantDocument(DocumentSerializer):
     created_at = MomentField(read_only=True)
     updated_at = MomentField(read_only=True)
     onboarding_state = serializers.CharField()
+    rejection_reasons = serializers.ListField(child=serializers.CharField())
     processor_details = serializers.DictField()
 
     def get_ready_to_settle_upon(self, merchant: Merchant) -> str | None:
@@ -110,37 +103,3 @@ class MerchantDocument(DocumentSerializer):
         if self.context.get("is_creation") or merchant.onboarding_state == Merchant.OnboardingState.PROVISIONING:
             return None
         return merchant.ready_to_settle_upon or merchant.application.ready_to_settle_upon or "RECONCILIATION"
-
-
-class _Findings(serializers.DictField):
-    """What the processor found, for those who may see it; null to others."""
-
-    def to_representation(self, value: Any) -> Any:
-        return value if self.context.get("shows_raw") else None
-
-
-class _Never(serializers.CharField):
-    """Null in every row."""
-
-    def get_attribute(self, _instance: Any) -> None:
-        return None
-
-
-class VerificationDocument(DocumentSerializer):
-    """A verification of a merchant. `raw` is null unless `shows_raw` is in the context: it is for the platform only."""
-
-    kind = Verification.KIND
-
-    application = PublicIdField(Application, source="application_id")
-    tags = serializers.DictField(child=serializers.CharField())
-    messages = serializers.ListField(child=serializers.CharField())
-    raw = _Findings(allow_null=True)
-    processor = serializers.CharField()
-    state = serializers.CharField()
-    created_at = MomentField(read_only=True)
-    updated_at = MomentField(read_only=True)
-    trace_id = serializers.CharField(allow_null=True)
-    payment_instrument = _Never(allow_null=True)
-    merchant = PublicIdField(Merchant, source="merchant_id")
-    merchant_identity = PublicIdField(Identity, source="merchant_identity_id")
-    identity = _Never(allow_null=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import vault.services as vault
 from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
-from onboarding.services.copies import copy_merchant, copy_verification, new_profile
+from onboarding.services import review_items
+from onboarding.services.copies import copy_merchant, copy_verification, fail, new_profile, refuse_others
 from onboarding.services.processors import choose_processor
 from onboarding.underwriting import SEALED, lacking_for_underwriting
 from providers import attempts, port
@@ -20,6 +21,7 @@ from tenancy.actors import Actor
 from tenancy.models import Application, Processor
 from tenancy.roles import Permission
 from tenancy.transactions import Act, act
+from vault.secret import Secret
 
 PROVISION = "provisioning"
 VERIFY = "verification"
@@ -35,6 +37,10 @@ class RecipientNeedsCard(DomainError):
     message = "A recipient at VISA_V1 needs a card; add one to the identity first."
 
 
+class BankAccountNeeded(DomainError):
+    message = "A merchant of this application needs a bank account first; add one to the identity."
+
+
 class ProcessorDisabled(DomainError):
     message = "The merchant's processor is switched off for the application."
 
@@ -48,7 +54,8 @@ def provision_merchant(
 ) -> Merchant:
     """Onboard an identity at a processor of its application; the answer may come at once, or later by the worker.
 
-    Raises FieldErrors for what the underwriting form lacks, FieldError for the processor, RecipientNeedsCard.
+    Raises FieldErrors for what the underwriting form lacks, FieldError for the processor, RecipientNeedsCard, and
+    BankAccountNeeded where the application asks for one before.
     """
     by.require(Permission.PROVISION_MERCHANTS)
     key, verification_key = ids.new_id(), ids.new_id()
@@ -162,15 +169,26 @@ def update_merchant(
             raise NotApproved
         changes = merchant.assign(values)
         if changes:
-            merchant.updated_at = at
+            merchant.updated_at = merchant.application.business_time(at)
             merchant.save(update_fields=[*changes, "updated_at"])
             current.record("merchant.updated", merchant, application_id=merchant.application_id, changes=changes)
     return merchant
 
 
 def underwriting_of(identity: Identity) -> port.Underwriting:
-    """What a processor is told of an identity, opened from the vault; call it in a transaction."""
-    opened = {name: vault.open_all([identity], name).get(identity.pk) for name in SEALED}
+    """What a processor is told of an identity and of its owners, opened from the vault; call it in a transaction."""
+    owners = Identity.objects.filter(application_id=identity.application_id, associated_with=identity)
+    people = list(owners.order_by("created_at", "id")) if identity.is_merchant else []
+    opened = {name: vault.open_all([identity, *people], name) for name in SEALED}
+    return _told_of(identity, opened, tuple(_told_of(person, opened) for person in people))
+
+
+def _told_of(
+    identity: Identity,
+    sealed: Mapping[str, Mapping[uuid.UUID, Secret]],
+    owners: tuple[port.Underwriting, ...] = (),
+) -> port.Underwriting:
+    opened = {name: values.get(identity.pk) for name, values in sealed.items()}
     born = opened.pop("dob")
     return port.Underwriting(
         business_name=identity.business_name,
@@ -189,10 +207,12 @@ def underwriting_of(identity: Identity) -> port.Underwriting:
             "business_address": identity.business_address,
             "personal_address": identity.personal_address,
             "ownership_type": identity.ownership_type,
+            "principal_percentage_ownership": identity.principal_percentage_ownership,
             "annual_card_volume": int(identity.annual_card_volume),
             "default_statement_descriptor": identity.default_statement_descriptor,
             "url": identity.url,
         },
+        owners=owners,
         **opened,
     )
 
@@ -201,6 +221,11 @@ def _refuse_unready(identity: Identity, processor: Processor, by: Actor) -> None
     if processor.processor != Processor.Name.VISA_V1:
         if lacking := lacking_for_underwriting(identity):
             raise FieldErrors(lacking)
+        accounts = PaymentInstrument.objects.visible_to(by).filter(
+            identity=identity, type=PaymentInstrument.Type.BANK_ACCOUNT, enabled=True
+        )
+        if identity.application.bank_account_required and not accounts.exists():
+            raise BankAccountNeeded
         return
     cards = PaymentInstrument.objects.visible_to(by).filter(
         identity=identity, type=PaymentInstrument.Type.PAYMENT_CARD, enabled=True
@@ -238,6 +263,9 @@ def _copy(current: Act, attempt: Attempt, merchant: Merchant, ending: Ending) ->
     """The verdict on a merchant, with its verification; an act that was not carried out is a failed verification."""
     account = port.Account(attempt.application_id)
     application: Application = merchant.application
+    about = {port.Merchant: merchant.pk, port.Verification: None}
+    ties = {"merchant_id": merchant.pk, "identity_id": merchant.identity_id, "processor": merchant.processor}
+    refuse_others(ending.news, about, **ties)
     for news in ending.news:
         if isinstance(news, port.Verification):
             copy_verification(current, account, attempt.provider, news)
@@ -254,13 +282,11 @@ def _copy(current: Act, attempt: Attempt, merchant: Merchant, ending: Ending) ->
 def _fail(current: Act, merchant: Merchant, ending: Ending) -> None:
     verifications = Verification.objects.visible_to(current.by).select_for_update()
     verification = verifications.get(merchant=merchant, state=Verification.State.PENDING)
-    changes = verification.move_to(Verification.State.FAILED)
-    changes |= verification.assign({"messages": [ending.message or _UNREACHED]})
-    verification.updated_at = max(verification.updated_at, current.at)
-    verification.save(update_fields=[*changes, "updated_at"])
-    current.record("verification.updated", verification, application_id=merchant.application_id, changes=changes)
+    fail(current, verification, ending, _UNREACHED)
+    review_items.complete(current, verification, at=verification.updated_at)
     if merchant.onboarding_state == Merchant.OnboardingState.PROVISIONING:
         changes = merchant.move_to(Merchant.OnboardingState.REJECTED)
+        changes |= merchant.assign({"rejection_reasons": verification.messages})
         merchant.updated_at = max(merchant.updated_at, current.at)
         merchant.save(update_fields=[*changes, "updated_at"])
         current.record("merchant.underwritten", merchant, application_id=merchant.application_id, changes=changes)
@@ -281,12 +307,15 @@ def _rebuild_provision(attempt: Attempt, by: Actor) -> port.ProvisionMerchant:
 
 def _rebuild_verify(attempt: Attempt, by: Actor) -> port.VerifyMerchant:
     verification = Verification.objects.visible_to(by).select_related("merchant__identity").get(pk=attempt.resource_id)
+    merchant = verification.merchant
+    if merchant is None:
+        raise ValueError("A card is not verified as a merchant")
     return port.VerifyMerchant(
         id=verification.pk,
-        merchant_id=verification.merchant_id,
-        identity_id=verification.merchant_identity_id,
+        merchant_id=merchant.pk,
+        identity_id=merchant.identity_id,
         processor=verification.processor,
-        underwriting=underwriting_of(verification.merchant.identity),
+        underwriting=underwriting_of(merchant.identity),
         tags=verification.tags,
     )
 

@@ -45,6 +45,11 @@ def processor_for_instruments(application_id: uuid.UUID, *, by: Actor) -> Proces
     return found
 
 
+def enabled_processor(application_id: uuid.UUID, name: str, *, by: Actor) -> Processor | None:
+    """The processor of this name, where the application may use it."""
+    return _enabled(application_id, by).filter(processor=name).first()
+
+
 def _enabled(application_id: uuid.UUID, by: Actor) -> QuerySet[Processor]:
     processors = Processor.objects.visible_to(by).filter(application_id=application_id, enabled=True)
-    return processors.select_related("default_merchant_profile__risk_profile").order_by("created_at", "id")
+    return processors.select_related("default_merchant_profile").order_by("created_at", "id")

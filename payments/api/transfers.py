@@ -22,7 +22,7 @@ from onboarding.serializers.instruments import InstrumentDocument
 from payments import services
 from payments.filters import TransferFilter
 from payments.models import Transfer
-from payments.serializers.transfers import TransferDocument, TransferInput
+from payments.serializers.transfers import TransferChange, TransferDocument, TransferInput
 from providers.attempts import NOT_EXECUTED
 from resources.lookup import find
 from tenancy import services as tenancy
@@ -38,8 +38,12 @@ class TransferViewSet(ResourceViewSet):
     filter_class = TransferFilter
     embedded_key = "transfers"
     sortable: ClassVar = ("created_at", "updated_at", "amount")
-    permissions: ClassVar = {"GET": Permission.VIEW_TRANSFERS, "POST": Permission.CREATE_TRANSFERS}
-    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": TransferInput}
+    permissions: ClassVar = {
+        "GET": Permission.VIEW_TRANSFERS,
+        "POST": Permission.CREATE_TRANSFERS,
+        "PUT": Permission.CREATE_TRANSFERS,
+    }
+    bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": TransferInput, "PUT": TransferChange}
 
     def create(self, request: Request) -> Response | HttpResponse:
         """Charge a card for a merchant. A decline is 402, and the transfer exists as FAILED."""
@@ -62,13 +66,26 @@ class TransferViewSet(ResourceViewSet):
         answer = claim.kept if claim and claim.kept else self.answer_of(transfer)
         return keys.answer_from(answer, request)
 
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace the tags. Nothing else of a transfer changes."""
+        del request
+        with transaction(by=self.actor):
+            transfer = self.find(pk)
+        body = self.read_body(TransferChange).validated_data
+        transfer = services.update_transfer(transfer=transfer, tags=body.get("tags"), by=self.actor, at=self.now())
+        return Response(self.document_of(transfer))
+
     def answer_of(self, row: Transfer) -> Answer:
+        if self.request.method == "PUT":
+            return super().answer_of(row)
         if row.state in {Transfer.State.FAILED, Transfer.State.CANCELED}:
             body = error_body([_decline(row)], path=base_url(self.request) + self.request.path)
             return Answer(status.HTTP_402_PAYMENT_REQUIRED, keys.rendered(body))
         return Answer(status.HTTP_201_CREATED, keys.rendered(self.document_of(row)), is_final=row.is_decided)
 
     def as_it_is(self, key: Any) -> Answer | None:
+        if self.request.method == "PUT":
+            return super().as_it_is(key)
         with transaction(by=self.actor):
             row = Transfer.objects.visible_to(self.actor).filter(pk=key).first()
         return self.answer_of(row) if row is not None and row.is_decided else None

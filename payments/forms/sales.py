@@ -4,21 +4,28 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
 from api.errors import field_errors
+from onboarding.forms.instruments import never_shown
 from onboarding.models import Merchant, PaymentInstrument
+from onboarding.serializers.instruments import SecurityCodeField
 from payments.forms.amounts import UnitsField, minor_units
 from payments.serializers.transfers import TransferInput
 from resources.errors import DomainError, FieldError, FieldErrors
+from vault.secret import Fleeting
 
+SECURITY_CODE = "security_code"
 _OTHER_CARD = "source_id"
 
 
 class SaleForm(forms.Form):
     """What is charged to which card. `body` is the validated body of POST /transfers, once the form is valid.
 
-    Its hidden key is the idempotency key: a form that is sent twice makes one transfer.
+    Its hidden key is the idempotency key: a form that is sent twice makes one transfer. `security_code` is asked for
+    beside the charge alone, is no part of the body, and does not come back. Where money is real none comes through a
+    page.
     """
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=64)
@@ -47,6 +54,10 @@ class SaleForm(forms.Form):
         help_text="One a line, for example order: 1001.",
     )
 
+    security_code = never_shown(
+        "Security code", length=4, hint="Three or four digits, on the card. Kept nowhere.", required=False
+    )
+
     def __init__(
         self,
         data: Any = None,
@@ -59,6 +70,9 @@ class SaleForm(forms.Form):
         super().__init__(data, initial=dict(initial))
         self.merchant = merchant
         self.body: dict[str, Any] = {}
+        self.code: Fleeting | None = None
+        if settings.IS_LIVE:
+            del self.fields[SECURITY_CODE]
         self._offer("source", [("", "Choose a card"), *((card.public_id, card_in_words(card)) for card in cards)])
         self._offer("currency", [(currency, currency) for currency in currencies])
 
@@ -66,7 +80,8 @@ class SaleForm(forms.Form):
         """Judge the whole by the API's rules; each refusal goes to its field."""
         cleaned: dict[str, Any] = super().clean() or {}
         told = self._told(cleaned)
-        if self.errors:
+        self._take_code(cleaned.pop(SECURITY_CODE, ""))
+        if not self.is_in_order:
             return cleaned
         body = TransferInput(data=told)
         try:
@@ -83,9 +98,18 @@ class SaleForm(forms.Form):
             self.add_error(self._field_of(refusal), str(refusal))
 
     @property
+    def is_in_order(self) -> bool:
+        """Whether nothing is wrong but the security code, if that."""
+        return set(self.errors) <= {SECURITY_CODE}
+
+    @property
     def sent(self) -> dict[str, str]:
-        """What was filled in, as it was sent."""
-        return {bound.name: bound.data for bound in self if bound.data}
+        """What was filled in, as it was sent, without the security code."""
+        return {bound.name: bound.data for bound in self if bound.data and bound.name != SECURITY_CODE}
+
+    def ask_for_code(self) -> None:
+        """Show the security code as a field that has to be filled in."""
+        self.fields[SECURITY_CODE].required = True
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
@@ -105,6 +129,14 @@ class SaleForm(forms.Form):
             if cleaned.get(name) is not None and told["currency"]:
                 told[name] = self._in_minor_units(name, cleaned)
         return {name: value for name, value in told.items() if value is not None}
+
+    def _take_code(self, text: str) -> None:
+        if not text:
+            return
+        try:
+            self.code = SecurityCodeField().run_validation(text)
+        except ValidationError as error:
+            self.refuse(FieldErrors(field_errors({SECURITY_CODE: error.detail})))
 
     def _in_minor_units(self, name: str, cleaned: Mapping[str, Any]) -> int | None:
         if name == "amount" and not cleaned[name]:
@@ -137,5 +169,5 @@ class SaleForm(forms.Form):
 
 def card_in_words(card: PaymentInstrument) -> str:
     """A card as one chooses it: its network and last four, whose it is, until when."""
-    expiry = f"expires {card.expiration_month:02}/{card.expiration_year}"
+    expiry = f"expires {card.expiration_month:02}/{card.expiration_year}" if card.expiration_year else ""
     return ", ".join(part for part in (card.display_name, card.name, expiry) if part)

@@ -19,10 +19,10 @@ from onboarding.models import Merchant, PaymentInstrument
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import SentBefore, new_key, once, renew
 from payments import services
-from payments.forms.sales import SaleForm
+from payments.forms.sales import SECURITY_CODE, SaleForm
 from payments.models import Transfer
 from payments.portal.selling import able_to_sell, obstacle_to_sales
-from payments.services.admission import admit
+from payments.services.admission import Admission, SecurityCodeNeeded, admit
 from portal.design.values import moment, money
 from portal.views import Page
 from resources import ids
@@ -114,9 +114,9 @@ class CreateTransfer(Page):
     def post(self, request: HttpRequest, merchant: str) -> HttpResponse:
         form = self._form(merchant, request.POST, named=request.POST.get("source", ""))
         step = request.POST.get("step")
-        if not form.is_valid() or step == "edit":
+        if not form.is_in_order or step == "edit":
             return self._show(form)
-        if step == "charge":
+        if step == "charge" and form.is_valid():
             return self._charge(form)
         review = self._review(form)
         address = f"{request.path}?{urlencode({**form.sent, 'step': 'review'})}"
@@ -150,9 +150,7 @@ class CreateTransfer(Page):
         body = form.body
         try:
             with transaction(by=self.actor):
-                admission = admit(
-                    merchant_id=body["merchant"], source_id=body["source"], currency=body["currency"], by=self.actor
-                )
+                admission = self._admitted(form)
                 card = PaymentInstrument.objects.visible_to(self.actor).get(pk=body["source"])
         except DomainError as error:
             form.refuse(error)
@@ -170,6 +168,20 @@ class CreateTransfer(Page):
         context = {"form": form, "card": card, "body": body, "facts": facts, "is_batched": admission.is_batched}
         return self.show({**self._frame(form), **context}, template="payments/sale_review.html")
 
+    def _admitted(self, form: SaleForm) -> Admission:
+        """What the sale needs to know; the form asks for the card's security code where the sale needs that too."""
+        body = form.body
+        ask = partial(
+            admit, merchant_id=body["merchant"], source_id=body["source"], currency=body["currency"], by=self.actor
+        )
+        try:
+            return ask()
+        except SecurityCodeNeeded:
+            if SECURITY_CODE not in form.fields:
+                raise
+            form.ask_for_code()
+            return ask(has_security_code=True)
+
     def _charge(self, form: SaleForm) -> HttpResponse:
         key = form.cleaned_data["key"]
         try:
@@ -180,7 +192,7 @@ class CreateTransfer(Page):
             return self._ask_again(form, key)
         except DomainError as error:
             form.refuse(error)
-            return self._show(form)
+            return self._review(form) if form.is_in_order else self._show(form)
         return HttpResponseRedirect(reverse("payments:transfer", args=[transfer.public_id]))
 
     def _sell(self, form: SaleForm) -> Transfer:
@@ -192,6 +204,7 @@ class CreateTransfer(Page):
             currency=body["currency"],
             fee=body.get("fee", 0),
             statement_descriptor=body.get("statement_descriptor"),
+            security_code=form.code,
             tags=body.get("tags"),
             by=self.actor,
             at=timezone.now(),

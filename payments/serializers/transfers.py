@@ -62,6 +62,12 @@ class TransferInput(InputSerializer):
         return value
 
 
+class TransferChange(InputSerializer):
+    """Body of PUT /transfers/{id}: tags, replaced as a whole; left out, they stay."""
+
+    tags = TagsField(required=False)
+
+
 class TransferDocument(DocumentSerializer):
     """A transfer. `fee_profile` and the like are there once the apps that own them are."""
 

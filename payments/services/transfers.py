@@ -64,7 +64,13 @@ def create_sale(
         with act(
             "create_transfer", by=by, at=at, application_id=application_id, resource=(Transfer.KIND, key)
         ) as current:
-            admission = admit(merchant_id=merchant_id, source_id=source_id, currency=currency, by=by)
+            admission = admit(
+                merchant_id=merchant_id,
+                source_id=source_id,
+                currency=currency,
+                has_security_code=security_code is not None,
+                by=by,
+            )
             if processor not in {None, admission.processor}:
                 raise FieldError("processor", f"The merchant's processor is {admission.processor}")
             transfer = _add(
@@ -105,6 +111,21 @@ def create_sale(
     account = port.Account(application_id, admission.settings)
     row: Transfer = attempts.carry_out(attempt, request, account=account, by=by, claimed=transfer)
     return row
+
+
+def update_transfer(*, transfer: Transfer, by: Actor, at: datetime, tags: Tags | None = None) -> Transfer:
+    """Replace the tags. They are ours alone; the provider hears nothing of it."""
+    by.require(Permission.CREATE_TRANSFERS)
+    application_id = transfer.application_id
+    with act("update_transfer", by=by, at=at, application_id=application_id, resource=transfer.handle) as current:
+        transfers = Transfer.objects.visible_to(by).select_related("application").select_for_update(of=("self",))
+        transfer = transfers.get(pk=transfer.pk)
+        changes = {} if tags is None else transfer.assign({"tags": tags})
+        if changes:
+            transfer.updated_at = max(transfer.updated_at, transfer.application.business_time(at))
+            transfer.save(update_fields=[*changes, "updated_at"])
+            current.record("transfer.updated", transfer, application_id=application_id, changes=changes)
+    return transfer
 
 
 def _first_under(idempotency_id: str, application_id: uuid.UUID, by: Actor) -> Transfer:
@@ -179,7 +200,10 @@ def _fail(current: Act, transfer: Transfer, ending: Ending) -> None:
 
 
 def _rebuild(attempt: Attempt, by: Actor) -> port.Sell | None:
-    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for."""
+    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for.
+
+    Its security code is gone, so a sale that needed one is not asked for again.
+    """
     transfer = Transfer.objects.visible_to(by).get(pk=attempt.resource_id)
     try:
         admission = admit(

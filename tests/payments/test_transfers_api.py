@@ -564,3 +564,59 @@ def test_sorted_by_amount(listed: Listed) -> None:
 
     assert [listed.names[found] for found in shop.listed("?sort=amount,asc")] == ["first", "failed", "third"]
     assert [listed.names[found] for found in shop.listed("?sort=amount,desc")] == ["third", "failed", "first"]
+
+
+# --- tags -------------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_replaced_as_a_whole_and_nothing_else_changes(shop: Shop) -> None:
+    sale = shop.sale(fee=100, tags={"order": "7"})
+    posted = shop.postings(sale)
+
+    told = {"tags": {"batch": "2"}, "amount": 1, "fee": 0, "currency": "EUR", "state": "FAILED", "merchant": "MUx"}
+    answer = shop.partner.put(f"/transfers/{sale['id']}", told)
+
+    changed = answer.json()
+    assert (answer.status_code, changed["tags"]) == (200, {"batch": "2"})
+    assert changed["updated_at"] > sale["updated_at"]
+    meant_to_change = {"tags", "updated_at"}
+    assert {name for name in sale if changed[name] != sale[name]} == meant_to_change
+    assert shop.partner.get(f"/transfers/{sale['id']}").json() == changed
+    assert shop.listed("?tags.key=batch") == [sale["id"]]
+    assert shop.listed("?tags.key=order") == []
+    assert shop.postings(sale) == posted
+    with transaction(by=shop.login.actor):
+        event = Event.objects.filter(kind="transfer.updated", resource_id=Transfer.parse_id(sale["id"])).latest("pk")
+    assert event.changes == {"tags": [{"order": "7"}, {"batch": "2"}]}
+
+
+@pytest.mark.parametrize("body", [{}, {"tags": {"order": "7"}}])
+def test_tags_that_stay_leave_the_transfer_as_it_is(shop: Shop, body: dict[str, Any]) -> None:
+    sale = shop.sale(tags={"order": "7"})
+    with transaction(by=shop.login.actor):
+        events = Event.objects.count()
+
+    answer = shop.partner.put(f"/transfers/{sale['id']}", body)
+
+    assert (answer.status_code, answer.json()) == (200, sale)
+    with transaction(by=shop.login.actor):
+        assert Event.objects.count() == events
+
+
+def test_declined_transfer_is_tagged_and_a_repeat_is_told_the_same(shop: Shop) -> None:
+    _, declined = shop.declined(amount=102)
+    path, body = f"/transfers/{declined['id']}", {"tags": {"seen": "yes"}}
+
+    first = shop.partner.put(path, body, Idempotency_Key="K")
+    shop.partner.put(path, {"tags": {}})
+    again = shop.partner.put(path, body, Idempotency_Key="K")
+
+    assert (first.status_code, first.json()["state"], first.json()["tags"]) == (200, "FAILED", {"seen": "yes"})
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert shop.partner.get(path).json()["tags"] == {}
+
+
+def test_wrong_tags_of_a_transfer_are_refused(shop: Shop) -> None:
+    answer = shop.partner.put(f"/transfers/{shop.sale()['id']}", {"tags": {"a": None}})
+
+    assert (answer.status_code, [error["field"] for error in errors(answer)]) == (422, ["tags.a"])

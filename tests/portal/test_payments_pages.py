@@ -618,6 +618,52 @@ def test_sent_form_with_other_values_is_asked_about_first(shop: Shop) -> None:
     assert [transfer.amount for transfer in transfers()] == [1250, 2000]
 
 
+def test_security_code_is_asked_for_beside_the_charge_where_it_is_needed(shop: Shop) -> None:
+    client = shop.browser()
+    card = make_card(shop.buyer, security_code=None)
+    form = shop.form(client, source=card.public_id, step="review")
+    control = re.compile(r'<input[^>]*name="security_code"[^>]*>')
+    assert control.search(client.post(shop.form_url(), form, follow=True).content.decode()) is None
+    with transaction(by=system()):
+        Merchant.objects.filter(pk=shop.merchant.pk).update(card_cvv_required=True)
+    charge = form | {"step": "charge"}
+
+    review = client.post(shop.form_url(), form | {"security_code": "112"}, follow=True)
+    refused = client.post(shop.form_url(), charge)
+    unread = [client.post(shop.form_url(), charge | {"security_code": code}) for code in ("12", "12345", "abc")]
+
+    address = review.redirect_chain[0][0]
+    assert "112" not in address
+    shown = [control.findall(answer.content.decode()) for answer in (review, refused, *unread)]
+    assert all(len(found) == 1 and "value=" not in found[0] for found in shown)
+    assert all('autocomplete="cc-csc"' in found[0] and " required" in found[0] for found in shown)
+    assert "Charges 12.50 USD to" in text_of(refused)
+    assert "this card was entered without one" in text_of(refused)
+    assert [list(answer.context["form"].errors) for answer in unread] == [["security_code"]] * 3
+    assert transfers() == []
+
+    done, again = (client.post(shop.form_url(), charge | {"security_code": "112"}) for _ in range(2))
+    without = client.post(shop.form_url(), charge)
+
+    (transfer,) = transfers()
+    assert (transfer.state, {answer["Location"] for answer in (done, again, without)}) == (
+        "SUCCEEDED", {page_of(transfer)},
+    )  # fmt: skip
+
+
+def test_security_code_comes_through_no_page_where_money_is_real(shop: Shop, settings: Any) -> None:
+    client = shop.browser()
+    form = shop.form(client, source=make_card(shop.buyer, security_code=None).public_id, step="review")
+    with transaction(by=system()):
+        Merchant.objects.filter(pk=shop.merchant.pk).update(card_cvv_required=True)
+    settings.IS_LIVE = True
+
+    answer = client.post(shop.form_url(), form)
+
+    assert "this card was entered without one" in text_of(answer)
+    assert 'name="security_code"' not in answer.content.decode()
+
+
 def test_decline_leads_to_its_page(shop: Shop) -> None:
     client = shop.browser()
 

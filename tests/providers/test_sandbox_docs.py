@@ -3,8 +3,10 @@
 import re
 from datetime import timedelta
 
+from stdnum import luhn
+
 from providers.failures import DISABLING
-from providers.sandbox import faults, scenarios
+from providers.sandbox import catalogue, faults, scenarios
 from providers.sandbox.models import Fault
 from providers.sandbox.scenarios import Card
 from tests.plugin import ROOT
@@ -40,6 +42,44 @@ def test_card_types() -> None:
     assert table("number", "`card_type`") == {number: (name,) for number, name in scenarios.CARD_TYPES.items()}
 
 
+def test_inquiries() -> None:
+    told = {number: codes[:3] for number, codes in table("number", "`fast_funds_indicator`").items()}
+
+    assert told == {
+        number: (one.fast_funds, one.push_funds, one.card_type) for number, one in scenarios.INQUIRIES.items()
+    }
+
+
+def test_updates() -> None:
+    told = {number: state for number, (state, _) in table("number", "`state`").items()}
+
+    assert told == {number: "SUCCEEDED" if one.is_answered else "FAILED" for number, one in scenarios.UPDATES.items()}
+    (new,) = {one.new_number for one in scenarios.UPDATES.values()} - {""}
+    assert f"which ends in {new[-4:]}" in TEXT
+
+
+def test_test_cards_are_cards_and_mean_one_thing_each() -> None:
+    tables = [scenarios.CARDS, scenarios.CARD_TYPES, scenarios.INQUIRIES, scenarios.UPDATES]
+    numbers = [number for table in tables for number in table]
+
+    assert all(luhn.is_valid(number) for number in numbers)
+    assert len(numbers) == len(set(numbers))
+    for names in ([one.name for one in scenarios.INQUIRIES.values()], [one.name for one in scenarios.UPDATES.values()]):
+        assert len(names) == len(set(names))
+
+
+def test_portal_shows_what_the_document_tells() -> None:
+    """Every value of the tables, and none that the document does not know."""
+    shown = {value.value for table in catalogue.tables() for value in table.values}
+    by_name = {table.name: {value.value for value in table.values} for table in catalogue.tables()}
+
+    assert by_name["amounts"] == set(map(str, scenarios.AMOUNTS | scenarios.AMOUNTS_OF_2026))
+    assert by_name["cards"] | by_name["card-types"] == set(scenarios.CARDS | scenarios.CARD_TYPES)
+    assert (by_name["inquiries"], by_name["updates"]) == (set(scenarios.INQUIRIES), set(scenarios.UPDATES))
+    assert by_name["tax-ids"] == set(scenarios.PROVISIONING)
+    assert {value for value in shown if not re.search(rf"^\| (?:amount )?{value} \|", TEXT, re.MULTILINE)} == set()
+
+
 def test_cards_that_are_disabled() -> None:
     declined = {*scenarios.CARDS.values(), *scenarios.CARDS_OF_2026.values()}
 
@@ -62,12 +102,14 @@ def test_tax_ids() -> None:
 def test_paces() -> None:
     def said(span: timedelta) -> str:
         seconds = int(span.total_seconds())
+        if span >= timedelta(days=1):
+            return f"after {span.days} days"
         return f"after {seconds} seconds" if seconds < 60 else f"after {seconds // 60} minutes"
 
     told = table("profile", "batch is submitted")
 
     paces = {"none": scenarios.PACE, "realistic": scenarios.REALISTIC_PACE}
-    assert told == {name: (said(pace.batch), said(pace.verdict)) for name, pace in paces.items()}
+    assert told == {name: (said(pace.batch), said(pace.verdict), said(pace.update)) for name, pace in paces.items()}
     assert {"realistic", "finix-2026"} == set(scenarios.Profile)
 
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from resources.errors import DomainError, FieldError, FieldErrors
 from tenancy.actors import Actor
-from tenancy.models import Application, MerchantProfile, Processor, RiskProfile
+from tenancy.models import Application, MerchantProfile, Processor
 from tenancy.roles import Permission
 from tenancy.transactions import act
 
@@ -39,14 +39,13 @@ def enable_processor(
     settings_of_application = _DEFAULTS | _read(config, "config")
     try:
         with act("enable_processor", by=by, at=at, application_id=application.id) as current:
-            risk_profile = RiskProfile.objects.create(application=application, created_at=at, updated_at=at)
             processor = Processor.objects.create(
                 application=application,
                 processor=name,
                 config=dict(config),
                 application_config=settings_of_application,
                 default_merchant_profile=MerchantProfile.objects.create(
-                    application=application, risk_profile=risk_profile, created_at=at, updated_at=at
+                    application=application, created_at=at, updated_at=at
                 ),
                 created_at=at,
                 updated_at=at,
