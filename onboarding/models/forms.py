@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -8,6 +8,11 @@ from events.models import Author
 from onboarding.models.identities import Identity
 from resources.moves import Moves, check_move
 from tenancy.models.tenants import TenantQuerySet, TenantResource
+
+
+class OnboardingFormQuerySet(TenantQuerySet["OnboardingForm"]):
+    def open(self) -> Self:
+        return self.filter(state="OPEN")
 
 
 class OnboardingForm(TenantResource):
@@ -44,7 +49,7 @@ class OnboardingForm(TenantResource):
     made_by_name = models.CharField(max_length=200, blank=True)
     submitted_at = models.DateTimeField(null=True)
 
-    objects = TenantQuerySet["OnboardingForm"].as_manager()
+    objects = OnboardingFormQuerySet.as_manager()
 
     class Meta:
         db_table = "onboarding_form"

@@ -12,6 +12,7 @@ FIELDS = frozenset({
 })  # fmt: skip
 """What a line may hold. A field that is not declared here is dropped, so that a new one is a decision."""
 
+_TOKEN_IN_PATH = re.compile(r"(/join/)[^/\s]+")  # a link is a way in, and a path is told by Django's own loggers
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -57,7 +58,8 @@ def _plain(value: Any) -> Any:
     Of anything but text, numbers and truth only the type is told: an exception's text may hold what must stay out.
     """
     if isinstance(value, str):
-        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+        text = _TOKEN_IN_PATH.sub(r"\1•••", value)
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     return value if value is None or isinstance(value, bool | int | float) else type(value).__name__
 
 

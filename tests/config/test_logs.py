@@ -28,6 +28,16 @@ def test_only_declared_fields_are_written(form: str) -> None:
     assert NEEDLE not in line
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_token_of_a_link_is_not_written(form: str) -> None:
+    path = f"/dashboard/join/{NEEDLE}-x/review/"
+
+    line = written(form, f"Internal Server Error: {path}", path=path)
+
+    assert NEEDLE not in line
+    assert line.count("review/") == 2
+
+
 def test_line_is_json_with_declared_fields() -> None:
     with structlog.contextvars.bound_contextvars(request_id="r1", secret=NEEDLE):
         line = json.loads(written(kind="a.b", attempt=3, status=503))
