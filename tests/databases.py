@@ -24,6 +24,7 @@ from django.db import connections
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
+from tests.needles import findings
 from tests.plugin import ROOT
 from tests.stack import Stack
 
@@ -66,7 +67,10 @@ def django_db_setup(template_database: str, django_db_blocker: DjangoDbBlocker) 
 
 @pytest.fixture(scope="session")
 def stack(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Web, worker and beat as real processes, with demo data, on databases of their own. One per worker, lazily."""
+    """Web, worker and beat as real processes, with demo data, on databases of their own. One per worker, lazily.
+
+    When all tests are through, what was typed and must not be kept is sought in all that they left behind.
+    """
     with database_copy(template_database, suffix="_stack") as name:
         running = Stack(
             root=ROOT,
@@ -77,8 +81,10 @@ def stack(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> I
         try:
             running.start()
             yield running
+            found = findings(running)
         finally:
             running.stop()
+    assert found == []
 
 
 @pytest.fixture(scope="session", autouse=True)
