@@ -74,7 +74,9 @@ def test_every_link_of_the_api_answers(stack: Stack, who: str) -> None:
 
     answers = crawl(f"{stack.url}/", read)
 
-    assert {address: status for address, status in answers.items() if status != 200} == {}
+    handed_in = {address for address in answers if address.endswith("/tokens")}  # documented, and taken by POST alone
+    assert {answers[address] for address in handed_in} == {405}
+    assert {address: status for address, status in answers.items() if status != 200 and address not in handed_in} == {}
     assert kinds(answers) >= {
         "/", "/applications", "/applications/*", "/applications/*/processors", "/applications/*/processors/*",
         "/applications/*/users", "/applications/*/identities", "/applications/*/application_profile", "/identities",

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from onboarding.demo import cards, policies, tokens
+from onboarding.demo.forms import ensure_merchants_on_their_way
 from onboarding.demo.names import OWNERS
+from onboarding.demo.owners import ensure_owners
 from onboarding.demo.plan import Business, Buyer, Card, Fate, Plan, Someone
+from onboarding.demo.reviews import TOOK, give_word, waiting_item
 from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.serializers.identities import IdentityInput, IdentityUpdate
 from onboarding.serializers.instruments import InstrumentInput
@@ -67,6 +71,10 @@ def make(plan: Plan, tell: Callable[[], None]) -> Made:
         else:
             _ensure_buyer(someone, made, by)
         tell()
+    policies.ensure_bank_account_policy(made.applications[policies.ASKS_FOR_BANK_ACCOUNT], plan, by)
+    _ensure_words_on_cards(plan, made, by)
+    _ensure_tokens(plan, made, by)
+    ensure_merchants_on_their_way(made.applications[0], plan.now, by)
     return made
 
 
@@ -166,6 +174,7 @@ def _ensure_processors(application: Application, position: int, at: datetime, by
 
 def _ensure_business(business: Business, made: Made, by: Actor) -> None:
     identity = _ensure_identity(business, made, by)
+    ensure_owners(business, identity, by)
     if not made.instruments[identity.pk]:
         _add_instrument(identity, business.bank_account, business.made_at + timedelta(minutes=9), made, by)
     if business.fate != Fate.NOT_SENT and identity.pk not in made.merchants:
@@ -177,9 +186,13 @@ def _ensure_business(business: Business, made: Made, by: Actor) -> None:
     rejected = Merchant.OnboardingState.REJECTED
     if business.fate == Fate.CORRECTED and merchant is not None and merchant.onboarding_state == rejected:
         _correct(business, identity, merchant, by)
+    if business.fate in {Fate.ADMITTED, Fate.TURNED_DOWN} and merchant is not None:
+        _review(business, merchant, by)
     if business.fate.sells and business.raises_limit and identity.max_transaction_amount != HIGHER_LIMIT:
         later = business.provisioned_at + timedelta(days=1, hours=3)
         _update(identity, {"max_transaction_amount": HIGHER_LIMIT}, by, later)
+    if merchant is not None:
+        policies.ensure_rules(business, merchant, by)
 
 
 def _correct(business: Business, identity: Identity, merchant: Merchant, by: Actor) -> None:
@@ -191,6 +204,15 @@ def _correct(business: Business, identity: Identity, merchant: Merchant, by: Act
     settle(resource_id=verification.pk, at=at + timedelta(minutes=1), by=by)
 
 
+def _review(business: Business, merchant: Merchant, by: Actor) -> None:
+    """The next day, by a person."""
+    item = waiting_item(merchant, by=by)
+    if item is not None:
+        with then(business.provisioned_at + TOOK) as at:
+            give_word(item, is_accepted=business.fate == Fate.ADMITTED, by=by, at=at)
+        settle(resource_id=merchant.pk, at=at + timedelta(minutes=1), by=by)
+
+
 def _ensure_buyer(buyer: Buyer, made: Made, by: Actor) -> None:
     identity = _ensure_identity(buyer, made, by)
     for card in buyer.cards[len(made.instruments[identity.pk]) :]:
@@ -200,6 +222,39 @@ def _ensure_buyer(buyer: Buyer, made: Made, by: Actor) -> None:
             made.merchants[identity.pk] = provision_merchant(
                 identity=identity, processor=Processor.Name.VISA_V1, tags={"recipient": buyer.key}, by=by, at=at
             )
+
+
+def _ensure_words_on_cards(plan: Plan, made: Made, by: Actor) -> None:
+    """Cards that are paid to are verified; a buyer of the first application has saved one, and it was renewed."""
+    for buyer in plan.buyers:
+        if buyer.is_recipient:
+            card = made.instruments[made.identities[buyer.key].pk][-1]
+            with then(card.created_at + cards.VERIFIED_AFTER) as at:
+                cards.ensure_verified(card, by=by, at=at)
+    keeper = next(buyer for buyer in plan.buyers if buyer.owner == 0 and not buyer.is_recipient)
+    identity = made.identities[keeper.key]
+    if not any(card.tags == cards.TAGS for card in made.instruments[identity.pk]):
+        body = {**keeper.cards[0].body, "number": cards.RENEWED, "tags": cards.TAGS}
+        _add_instrument(identity, body, keeper.cards[-1].made_at + cards.SAVED_AFTER, made, by)
+    saved = next(card for card in made.instruments[identity.pk] if card.tags == cards.TAGS)
+    with then(saved.created_at + cards.VERIFIED_AFTER) as at:
+        cards.ensure_verified(saved, by=by, at=at)
+    with then(saved.created_at + cards.ASKED_AFTER) as at:
+        update = cards.ensure_asked(saved, made.merchant_of(plan.businesses[0]), by=by, at=at)
+    settle(resource_id=update.pk, at=at + timedelta(minutes=1), by=by)
+
+
+def _ensure_tokens(plan: Plan, made: Made, by: Actor) -> None:
+    """The last buyer of the first application has typed a card into the shop's page; somebody else has left it."""
+    buyer = [buyer for buyer in plan.buyers if buyer.owner == 0 and not buyer.is_recipient][-1]
+    identity, card = made.identities[buyer.key], buyer.cards[-1]
+    if not tokens.is_typed_in(identity, by=by):
+        with then(card.made_at + timedelta(hours=3)) as at:
+            typed_in = tokens.type_in(made.applications[0], identity, card.body, by=by, at=at)
+        made.instruments[identity.pk].append(typed_in)
+    if not tokens.is_left(made.applications[0], by=by):
+        with then(plan.now - tokens.LEFT_BEFORE_THE_END) as at:
+            tokens.leave(made.applications[0], card.body, at=at)
 
 
 def _ensure_identity(someone: Someone, made: Made, by: Actor) -> Identity:

@@ -20,6 +20,8 @@ BUSINESSES = [
         ("Foxglove Apothecary", "LIMITED_LIABILITY_COMPANY", "5912", "REJECTED"),
         ("Velvet Hour Records", "LIMITED_LIABILITY_COMPANY", "5735", "SWITCHED_OFF"),
         ("Wild Thread Weavers", "PARTNERSHIP", "5949", "NOT_SENT"),
+        ("Ember & Ash Candles", "LIMITED_LIABILITY_COMPANY", "5719", "ADMITTED"),
+        ("Hollow Reed Luthiers", "INDIVIDUAL_SOLE_PROPRIETORSHIP", "5970", "TURNED_DOWN"),
     ],
     [
         ("Northgate Dental", "PARTNERSHIP", "8021", "APPROVED"),
@@ -30,6 +32,7 @@ BUSINESSES = [
         ("Wren Music School", "TAX_EXEMPT_ORGANIZATION", "8299", "APPROVED"),
         ("Orchard Lane Preschool", "TAX_EXEMPT_ORGANIZATION", "8351", "REJECTED"),
         ("Quill & Ledger", "PARTNERSHIP", "8931", "NOT_SENT"),
+        ("Cobalt Hearing Centre", "CORPORATION", "8049", "HELD"),
     ],
     [
         ("Corvid Coffee Roasters", "LIMITED_LIABILITY_COMPANY", "5499", "APPROVED"),
@@ -39,6 +42,7 @@ BUSINESSES = [
         ("Marrow & Thyme", "CORPORATION", "5812", "APPROVED"),
         ("Second Crack Coffee", "INDIVIDUAL_SOLE_PROPRIETORSHIP", "5814", "APPROVED"),
         ("Paper Crane Noodles", "LIMITED_LIABILITY_COMPANY", "5812", "HELD"),
+        ("Night Market Tacos", "PARTNERSHIP", "5814", "HELD"),
     ],
 ]  # fmt: skip
 

@@ -51,15 +51,28 @@ class Fate(StrEnum):
     CORRECTED = "CORRECTED"  # rejected for a wrong tax id, and approved with the right one
     REJECTED = "REJECTED"
     HELD = "HELD"
+    ADMITTED = "ADMITTED"  # held, and approved by a person
+    TURNED_DOWN = "TURNED_DOWN"  # held, and rejected by a person
     NOT_SENT = "NOT_SENT"
 
     @property
     def sells(self) -> bool:
-        return self in {Fate.APPROVED, Fate.SWITCHED_OFF, Fate.CORRECTED}
+        return self in {Fate.APPROVED, Fate.SWITCHED_OFF, Fate.CORRECTED, Fate.ADMITTED}
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether it was approved a day after it was sent in."""
+        return self in {Fate.CORRECTED, Fate.ADMITTED}
 
 
-_TAX_IDS = {Fate.CORRECTED: "000000003", Fate.REJECTED: "000000003", Fate.HELD: "000000002"}
-_DAYS_AGO = {Fate.REJECTED: (3, 12), Fate.HELD: (0.2, 2), Fate.NOT_SENT: (0.1, 1)}
+_TAX_IDS = {
+    Fate.CORRECTED: "000000003",
+    Fate.REJECTED: "000000003",
+    Fate.HELD: "000000002",
+    Fate.ADMITTED: "000000002",
+    Fate.TURNED_DOWN: "000000002",
+}
+_DAYS_AGO = {Fate.REJECTED: (3, 12), Fate.TURNED_DOWN: (3, 12), Fate.HELD: (0.2, 2), Fate.NOT_SENT: (0.1, 1)}
 _EARLY = (24, 28)
 
 
@@ -111,7 +124,7 @@ class Business(Someone):
     @property
     def sells_from(self) -> datetime:
         """When it is surely approved."""
-        return self.provisioned_at + timedelta(days=1 if self.fate == Fate.CORRECTED else 0, hours=1)
+        return self.provisioned_at + timedelta(days=1 if self.fate.is_delayed else 0, hours=1)
 
 
 @dataclass(frozen=True)

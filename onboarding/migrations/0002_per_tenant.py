@@ -11,6 +11,7 @@ from onboarding.models import (
 )
 from resources.moves import state_machine
 from resources.row_security import same_tenant_reference, tenant_policy
+from resources.tag_index import tag_index
 
 
 class Migration(migrations.Migration):
@@ -18,6 +19,8 @@ class Migration(migrations.Migration):
 
     operations = [
         tenant_policy("identity"),
+        tenant_policy("identity_tag"),
+        tag_index("identity", index="identity_tag", column="identity_id"),
         tenant_policy("payment_instrument"),
         tenant_policy("merchant"),
         tenant_policy("verification"),
@@ -49,6 +52,13 @@ class Migration(migrations.Migration):
         state_machine("onboarding_form", "state", OnboardingForm.MOVES),
         state_machine("merchant_import", "state", MerchantImport.MOVES),
         state_machine("imported_row", "state", ImportedRow.MOVES),
+        # Read before an actor is known, with the owner's sight: whose form a link leads to, and no more than that.
+        migrations.RunSQL(
+            "CREATE FUNCTION onboarding_form_application(bytea) RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER"
+            " SET search_path = public, pg_temp"
+            " AS $$ SELECT application_id FROM onboarding_form WHERE link_digest = $1 $$;",
+            "DROP FUNCTION onboarding_form_application(bytea);",
+        ),
         # What tenancy keeps as a plain uuid belongs to this app's table, and to the same application.
         migrations.RunSQL(
             "ALTER TABLE application ADD CONSTRAINT application_owner_same_tenant FOREIGN KEY (id, owner_id)"

@@ -4,12 +4,14 @@ from onboarding.models.imports import ImportedRow, MerchantImport
 from onboarding.models.instruments import PaymentInstrument
 from onboarding.models.merchants import Merchant
 from onboarding.models.reviews import ReviewItem
+from onboarding.models.tags import IdentityTag
 from onboarding.models.tokens import Token
 from onboarding.models.updates import InstrumentUpdate
 from onboarding.models.verifications import Verification
 
 __all__ = [
     "Identity",
+    "IdentityTag",
     "ImportedRow",
     "InstrumentUpdate",
     "Merchant",

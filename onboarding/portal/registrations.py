@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping
 
+from django.conf import settings
 from django.urls import reverse
 
 from events.models import Author
@@ -25,15 +26,23 @@ ENTRIES = (
         Permission.VIEW_INSTRUMENTS,
         order=40,
     ),
+    Entry("REVIEW", "Merchants", "onboarding:review-merchants", "review", Permission.VIEW_REVIEWS, order=50),
     Entry("SYSTEM", "Users and roles", "onboarding:people", "users", Permission.VIEW_PEOPLE, order=60),
     Entry("SYSTEM", "API keys", "onboarding:api-users", "key", Permission.VIEW_API_USERS, order=70),
     Entry("SYSTEM", "Audit", "onboarding:audit", "audit", Permission.VIEW_AUDIT, order=80),
 )
 
 
+SANDBOX_ENTRY = Entry(
+    "SYSTEM", "Test values", "onboarding:test-values", "terminal", Permission.CREATE_TRANSFERS, order=90
+)
+
+
 def register_navigation() -> None:
     for entry in ENTRIES:
         register(entry)
+    if not settings.IS_LIVE:
+        register(SANDBOX_ENTRY)
 
 
 def register_pages_of_authors() -> None:

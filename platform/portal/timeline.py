@@ -3,10 +3,12 @@
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from events.models import Author, Event
+from portal.design.states import words
 from resources.models import Resource
 from tenancy.actors import Actor
 
@@ -15,28 +17,38 @@ SHOWN = 50
 _UNSPOKEN = ("_e164", "_provided", "verification_id")  # they go with what is told
 _LABELS = {
     "annual_card_volume": "Card sales a year",
+    "avs_failure_allowed": "Failed address check allowed",
+    "bank_account_required": "Bank account first",
     "business_name": "Legal name",
     "card_cvv_required": "Security code required",
     "card_expiration_date_required": "Expiry required",
     "creating_transfer_from_report_enabled": "Transfers from reports",
+    "csc_failure_allowed": "Failed security code allowed",
     "default_statement_descriptor": "Statement descriptor",
     "dob": "Date of birth",
     "doing_business_as": "Trading name",
+    "fast_funds_indicator": "Fast Funds",
     "fee_ready_to_settle_upon": "Fees ready upon",
     "gross_settlement_enabled": "Paid out gross",
     "max_transaction_amount": "Largest transaction",
     "mcc": "Merchant category",
     "mid": "Number there (MID)",
     "onboarding_state": "State",
+    "online_gambling_block_indicator": "Gambling payouts",
     "principal_percentage_ownership": "Share owned",
     "processing_enabled": "Processing",
+    "push_funds_block_indicator": "Payouts to the card",
+    "previous_secret_until": "Old secret opens until",
     "ready_to_settle_upon": "Funds ready upon",
     "settlement_enabled": "Settlements",
     "settlement_funding_identifier": "Funding identifier",
     "url": "Website",
 }
 """What the cards of a page call a member, where it is not what its name says."""
+_CONSTANTS = ("state", "verification", "outcome", "decision", "type", "brand", "upon", "funding_identifier")
+"""Members whose values in capitals are read as words, though they are one word."""
 _MINOR_UNITS = ("_amount", "_volume")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
 
 AuthorPages = Callable[[Collection[uuid.UUID], Actor], Mapping[uuid.UUID, str]]
 
@@ -110,8 +122,8 @@ def _in_words(changes: dict[str, list[Any]]) -> str:
     return " · ".join(lines)
 
 
-def _is_a_state(name: str, value: str) -> bool:
-    return name.endswith(("state", "verification")) and value.isupper()
+def _is_a_constant(name: str, value: str) -> bool:
+    return value == "UNKNOWN" or (name.endswith(_CONSTANTS) and re.fullmatch(r"[A-Z]+", value) is not None)
 
 
 def _value_in_words(name: str, value: Any) -> str:
@@ -119,12 +131,15 @@ def _value_in_words(name: str, value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        words = ("off", "on") if name.endswith("enabled") else ("no", "yes")
-        return words[value]
+        return (("off", "on") if name.endswith("enabled") else ("no", "yes"))[value]
     if isinstance(value, list):
         return " ".join(map(str, value)) or "nothing"
-    if isinstance(value, str) and (re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value) or _is_a_state(name, value)):
-        return value.removeprefix("ROLE_").replace("_", " ").capitalize()
+    if isinstance(value, str) and (re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value) or _is_a_constant(name, value)):
+        return words(value.removeprefix("ROLE_"))
     if name.endswith(_MINOR_UNITS):
         return f"{Decimal(value).scaleb(-2):,.2f}"
-    return str(value)
+    return _moment_in_words(str(value))
+
+
+def _moment_in_words(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%-d %b %Y, %H:%M UTC}" if _MOMENT.fullmatch(text) else text

@@ -105,11 +105,14 @@ def claim(
     amount: int | None = None,
     currency: str = "",
     is_deferred: bool = False,
+    named: str = "",
+    number: int = 1,
 ) -> Attempt:
     """Write the intent, in the transaction that claims the act; whoever calls it carries it out after the commit.
 
     Deferred, it is left to the worker. Otherwise its job lies ready for the case that nobody comes back with a verdict.
-    `at` is wall time.
+    `at` is wall time. The reference is the resource's id and `number`, which tells apart what may be asked for again;
+    `named` is what stands there instead of the id, where other acts on the resource have taken it.
     """
     provider = provider_of(processor)
     limit = timedelta(0) if is_deferred else provider.capabilities.time_limit + SPARE
@@ -118,8 +121,8 @@ def claim(
         operation=operation,
         resource_kind=model.KIND,
         resource_id=resource_id,
-        number=1,
-        reference=f"{ids.public_id(model.PREFIX, resource_id)}-1",
+        number=number,
+        reference=f"{named or ids.public_id(model.PREFIX, resource_id)}-{number}",
         processor=processor,
         provider=provider.name,
         amount=amount,
@@ -207,6 +210,19 @@ def resolve(attempt_id: uuid.UUID, application_id: uuid.UUID) -> None:
         _send(attempt, act, account=account, by=by)
     else:
         _look_up(attempt, account=account, by=by)
+
+
+def hurry(resource_id: uuid.UUID, *, by: Actor) -> None:
+    """Ask again at once about acts on a resource that the provider has not decided on: something tells that it has.
+
+    Call it in a transaction in which the resource is locked.
+    """
+    waiting = Attempt.objects.visible_to(by).select_for_update().filter(resource_id=resource_id, state=State.WAITING)
+    for attempt in waiting:
+        forget(RESOLVE, key=_key(attempt))
+        attempt.next_check_at = clock.now()
+        attempt.save(update_fields=["next_check_at"])
+        _ask_later(attempt, attempt.next_check_at)
 
 
 def account_for(application_id: uuid.UUID, processor: str, *, by: Actor) -> port.Account:

@@ -64,7 +64,7 @@ class TokeniseBankAccount:
 
 @dataclass(frozen=True)
 class ClaimToken:
-    """Make the instrument of an identity out of a token; both have the same key. Name and address, where told, count."""
+    """Make the instrument of an identity out of a token; both have one key. Name and address count if they are told."""
 
     id: uuid.UUID
     identity_id: uuid.UUID
@@ -75,12 +75,15 @@ class ClaimToken:
 
 @dataclass(frozen=True)
 class UpdateInstrument:
-    """Write what of an instrument may change, as a whole: name, address, whether it may be used, tags."""
+    """Write what of an instrument may change, as a whole: name, address, tags.
+
+    Whether it may be used stays as it is where `enabled` is None.
+    """
 
     id: uuid.UUID
     name: str | None
     address: Mapping[str, str | None] | None
-    enabled: bool
+    enabled: bool | None
     tags: Tags = field(default_factory=dict)
 
 
@@ -294,6 +297,8 @@ class Verification(News):
     instrument_id: uuid.UUID | None = None
     details: Mapping[str, Any] | None = None
     """Of a card: what it can receive."""
+    is_held: bool = False
+    """Of a merchant, while it is pending: whether it waits for a person's word, given by DecideMerchant."""
 
     @property
     def is_decided(self) -> bool:
@@ -316,8 +321,8 @@ class Merchant(News):
     mcc: str | None
     merchant_name: str | None
     processor_details: Mapping[str, Any]
-    is_held: bool = False
-    """Whether it waits for a person's word, given by DecideMerchant."""
+    max_transaction_amount: int | None = None
+    """What it lets a single sale be at most, by the form it was told; 0 where it knows of no limit."""
     reasons: tuple[str, ...] = ()
     """Why it was rejected."""
 

@@ -12,8 +12,10 @@ from pytest_django import Settings
 from onboarding.models import Identity
 from tenancy.models import Application
 from tests.conftest import ApiClient
+from tests.factories.cards import make_update
 from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
 from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
+from tests.factories.reviews import make_review_item
 from tests.factories.tenancy import Login, make_application, make_platform_login
 
 
@@ -70,7 +72,10 @@ def make_shop(name: str) -> Tenant:
     identity = make_merchant_identity(application)
     make_processor(application)
     merchant = make_merchant(identity)
-    make_sale(merchant, make_card(identity), tags={"order": "1"})
+    card = make_card(identity)
+    make_sale(merchant, card, tags={"order": "1"})
+    make_update(card, merchant)
+    make_review_item(merchant)
     return Tenant(application, login, identity, make_merchant_login(identity))
 
 

@@ -7,7 +7,7 @@ from django.db import transaction as database
 from django.http import HttpResponse
 from django.utils import timezone
 
-from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.models import Identity, InstrumentUpdate, Merchant, PaymentInstrument, ReviewItem, Verification
 from payments.models import Transfer
 from resources import ids
 from tenancy import services
@@ -15,7 +15,7 @@ from tenancy.actors import system
 from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, RiskProfile
 from tenancy.roles import Role
 from tests.api.conftest import Tenant, errors_of
-from tests.api.routes import BODIES, api_routes, body_of, ids_of, operations, path_of
+from tests.api.routes import BODIES, PUBLIC, api_routes, body_of, ids_of, operations, path_of, prepare
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import make_card, make_merchant, make_sale
@@ -24,6 +24,7 @@ from tests.factories.tenancy import Login, make_platform_login
 ROLES = ("stranger", "admin", "platform", "partner", "merchant", "lone")
 """`lone` is a partner that has no application yet."""
 
+_TO_ALL = "201,201,404"
 # For each role one status, or three: for its own, for another tenant's, for what does not exist.
 TABLE = {
     "GET applications":                                       "401 200 200 200 200 200",
@@ -43,6 +44,8 @@ TABLE = {
     "GET identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "PUT identities/<str:pk>":                                "401 200,200,404 200,200,404 200,404,404 403 404",
     "POST identities/<str:identity>/users":                   "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET identities/<str:identity>/associated_identities":    "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST identities/<str:identity>/associated_identities":   "401 201,201,404 201,201,404 201,404,404 403 404",
     "GET applications/<str:application>/merchants":           "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "GET applications/<str:application>/payment_instruments": "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "GET applications/<str:application>/transfers":           "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
@@ -63,14 +66,31 @@ TABLE = {
     "GET payment_instruments":                                "401 200 200 200 200 200",
     "POST payment_instruments":                               "401 201,201,422 201,201,422 201,422,422 403 422",
     "GET payment_instruments/<str:pk>":                       "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET payment_instruments/<str:payment_instrument>/verifications":
+                                                              "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST payment_instruments/<str:payment_instrument>/verifications":
+                                                              "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET payment_instruments/<str:payment_instrument>/updates":
+                                                              "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "POST payment_instruments/<str:payment_instrument>/updates":
+                                                              "401 201,201,404 201,201,404 201,404,404 403 404",
+    "GET updates/<str:pk>":                                   "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "PUT payment_instruments/<str:pk>":                       "401 200,200,404 200,200,404 200,404,404 403 404",
+    "POST applications/<str:application>/tokens":             " ".join([_TO_ALL] * len(ROLES)),
     "GET payment_instruments/<str:instrument>/transfers":     "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
     "GET transfers":                                          "401 200 200 200 200 200",
     "POST transfers":                                         "401 201,201,422 201,201,422 201,422,422 403 422",
     "GET transfers/<str:pk>":                                 "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "PUT transfers/<str:pk>":                                 "401 200,200,404 200,200,404 200,404,404 403 404",
     "GET transfers/<str:transfer>/payment_instruments":       "401 200,200,404 200,200,404 200,404,404 200,404,404 404",
+    "GET review_queue":                                       "401 200 200 403 403 403",
+    "GET review_queue/<str:pk>":                              "401 200,200,404 200,200,404 403 403 403",
+    "PUT review_queue/<str:pk>":                              "401 200,200,404 200,200,404 403 403 403",
+    "POST review_queue/<str:pk>":                             "401 200,200,404 200,200,404 403 403 403",
     "GET users":                                              "401 200 200 200 403 200",
     "POST users":                                             "401 201 201 403 403 403",
     "GET users/<str:pk>":                                     "401 200,200,404 200,200,404 200,404,404 403 404",
+    "POST users/<str:pk>/secret":                              "401 201,201,404 201,201,404 201,404,404 403 404",
     "PUT users/<str:pk>":                                     "401 200,200,404 200,200,404 200,404,404 403 404",
     "GET application_profiles":                               "401 200 200 200 403 200",
     "GET application_profiles/<str:pk>":                      "401 200,200,404 200,200,404 200,404,404 403 404",
@@ -106,6 +126,7 @@ class World:
         if body is not None and operation == "POST applications":
             body["user"] = self.lone.user.public_id
         undo = database.savepoint()
+        prepare(operation, ids)
         answer = self.clients[role].request(method or served, path_of(route, ids), body)
         database.savepoint_rollback(undo)
         return answer
@@ -123,6 +144,8 @@ def absent_ids() -> dict[str, str]:
         "verifications": Verification,
         "payment_instruments": PaymentInstrument,
         "transfers": Transfer,
+        "review_queue": ReviewItem,
+        "updates": InstrumentUpdate,
     }
     found = {plural: ids.public_id(kind.PREFIX, ids.new_id()) for plural, kind in kinds.items()}
     return found | {"processors": "DUMMY_V1"}
@@ -143,10 +166,10 @@ def test_every_route_has_its_row() -> None:
     assert sorted(BODIES) == sorted(operation for operation in TABLE if not operation.startswith("GET"))
 
 
-def test_every_route_but_the_root_names_a_permission_for_each_method() -> None:
+def test_every_route_but_the_root_and_public_ones_names_a_permission_for_each_method() -> None:
     assert [route for route, callback in api_routes() if not hasattr(callback, "actions")] == [""]
-    for operation, view in operations():
-        assert operation.partition(" ")[0] in view.permissions, operation
+    unnamed = {operation for operation, view in operations() if operation.partition(" ")[0] not in view.permissions}
+    assert unnamed == PUBLIC
 
 
 @pytest.mark.parametrize("operation", TABLE)
@@ -170,6 +193,7 @@ def test_head_gets_what_get_gets(world: World, operation: str) -> None:
 @pytest.mark.parametrize("route", sorted({operation.partition(" ")[2] for operation in TABLE}))
 def test_methods_that_a_route_does_not_serve_are_405(world: World, route: str) -> None:
     served = {operation.partition(" ")[0] for operation in TABLE if operation.partition(" ")[2] == route}
+    served |= {"OPTIONS"} if any(operation.endswith(f" {route}") for operation in PUBLIC) else set()
     others = sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - served)
 
     answers = [world.ask("admin", f"{method} {route}", world.targets[0]) for method in others]
@@ -179,7 +203,7 @@ def test_methods_that_a_route_does_not_serve_are_405(world: World, route: str) -
     assert {answer["Allow"] for answer in answers} == {", ".join(sorted(allowed))}
 
 
-@pytest.mark.parametrize("operation", [operation for operation in TABLE if "<" in operation])
+@pytest.mark.parametrize("operation", [one for one in TABLE if "<" in one and one not in PUBLIC])
 def test_foreign_and_absent_answer_alike(world: World, operation: str) -> None:
     _, foreign, absent = world.targets
     body = []

@@ -1,10 +1,12 @@
 """How many statements each route takes, literally: log-in, setting the tenant and back, and the rest."""
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from tenancy.models import ApiUser
 from tests.api.conftest import Tenant
-from tests.api.routes import body_of, ids_of, path_of
+from tests.api.routes import body_of, ids_of, path_of, prepare
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_merchant_identity
 from tests.factories.payments import make_card, make_merchant, make_sale
@@ -13,9 +15,12 @@ CURSOR = {"Finix-Version": "2022-02-01"}
 
 
 @pytest.fixture(autouse=True)
-def _process_serves(db: None) -> None:
-    """The first request of a process checks the database role and the keys."""
+def _process_serves(db: None, request: pytest.FixtureRequest) -> None:
+    """The first request of a process checks the database role and the keys; the first of a key notes its use."""
     ApiClient().get("/")
+    for name in {"admin", "own", "own_shop"} & set(request.fixturenames):
+        request.getfixturevalue(name)
+    ApiUser.objects.update(last_used_at=timezone.now())
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -87,6 +92,7 @@ def test_lists_of_a_shop_take_the_same_queries_for_any_number(
         ("/applications/{applications}/payment_instruments", 8),
         ("/applications/{applications}/transfers", 8),
         ("/identities/{identities}/merchants", 8),
+        ("/identities/{identities}/associated_identities", 8),
         ("/identities/{identities}/payment_instruments", 8),
         ("/identities/{identities}/verifications", 8),
         ("/identities/{identities}/transfers", 8),
@@ -98,6 +104,9 @@ def test_lists_of_a_shop_take_the_same_queries_for_any_number(
         ("/payment_instruments", 7),
         ("/payment_instruments/{payment_instruments}", 6),
         ("/payment_instruments/{payment_instruments}/transfers", 8),
+        ("/payment_instruments/{payment_instruments}/verifications", 8),
+        ("/payment_instruments/{payment_instruments}/updates", 8),
+        ("/updates/{updates}", 6),
         ("/transfers", 7),
         ("/transfers/{transfers}", 6),
         ("/transfers/{transfers}/payment_instruments", 8),
@@ -118,13 +127,18 @@ def test_queries_of_a_read(
 @pytest.mark.parametrize(
     ("operation", "queries"),
     [
-        ("POST identities/<str:identity>/merchants", 47),
-        ("POST payment_instruments", 31),
+        ("POST identities/<str:identity>/merchants", 48),
+        ("POST payment_instruments", 36),
+        ("POST applications/<str:application>/tokens", 30),
+        ("PUT payment_instruments/<str:pk>", 35),
         ("POST transfers", 34),
+        ("POST payment_instruments/<str:payment_instrument>/verifications", 41),
+        ("POST payment_instruments/<str:payment_instrument>/updates", 39),
         ("POST verifications", 21),
         ("POST merchants/<str:merchant>/verifications", 21),
         ("POST identities/<str:identity>/verifications", 22),
         ("PUT merchants/<str:pk>", 15),
+        ("PUT transfers/<str:pk>", 15),
     ],
 )
 @pytest.mark.parametrize("sales_before", [0, 3])
@@ -141,6 +155,7 @@ def test_queries_of_a_write_to_a_shop(
     ids = ids_of(own_shop)
     method, _, route = operation.partition(" ")
     path, body = path_of(route, ids), body_of(operation, ids)
+    prepare(operation, ids)
     for _ in range(sales_before):
         admin.post("/transfers", body_of("POST transfers", ids))
 
@@ -153,6 +168,7 @@ def test_queries_of_a_write_to_a_shop(
 @pytest.mark.parametrize(
     ("method", "path", "body", "queries"),
     [
+        ("POST", "/users/{users}/secret", {"overlap_seconds": 60}, 14),
         ("POST", "/identities", {"entity": {"first_name": "Ann"}}, 9),
         ("POST", "/identities", {"entity": {"first_name": "Ann", "tax_id": "078051120"}}, 10),
         ("PUT", "/identities/{identities}", {"tags": {"a": "b"}}, 14),

@@ -105,13 +105,13 @@ def test_there_is_something_of_every_state(demo: Demo) -> None:
         states[state] += count
 
     assert merchants == {
-        ("DUMMY_V1", "APPROVED", True): 19,
+        ("DUMMY_V1", "APPROVED", True): 20,
         ("DUMMY_V1", "APPROVED", False): 1,
-        ("DUMMY_V1", "PROVISIONING", False): 2,
-        ("DUMMY_V1", "REJECTED", False): 2,
+        ("DUMMY_V1", "PROVISIONING", False): 4,
+        ("DUMMY_V1", "REJECTED", False): 3,
         ("VISA_V1", "APPROVED", True): 3,
     }
-    assert verifications == {"SUCCEEDED": 23, "FAILED": 3, "PENDING": 2}
+    assert verifications == {"SUCCEEDED": 28, "FAILED": 4, "PENDING": 4}
     assert states["PENDING"] == len(WAITING_MINUTES) + 1
     assert 15 < states["FAILED"] < 30
     assert states.total() == SALES
@@ -128,7 +128,7 @@ def test_only_what_is_meant_to_be_open_is_left_to_the_worker(demo: Demo) -> None
             (jobs,) = cursor.fetchone()
 
     assert Counter((attempt.operation, attempt.state, attempt.code) for attempt in waiting) == {
-        ("provisioning", "WAITING", ""): 2,
+        ("provisioning", "WAITING", ""): 4,
         ("sale", "WAITING", ""): len(WAITING_MINUTES),
         ("sale", "UNKNOWN", "TIMEOUT"): 1,
     }

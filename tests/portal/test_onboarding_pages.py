@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events.models import Audit
 from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
-from onboarding.services import update_merchant, verify_merchant
+from onboarding.services import create_associated_identity, update_merchant, verify_merchant
 from portal.attempts import attempt_entries
 from providers import attempts
 from providers.models import Attempt
@@ -359,6 +359,24 @@ def test_owner_of_the_application_is_no_buyer_and_led_to_a_new_identity(own: App
     for place in (f"/dashboard/applications/{own.public_id}/identities/", "/dashboard/identities/"):
         assert "Olive Owner Owner" in text_of(client.get(place))
     assert "Buyer" not in text_of(client.get(f"/dashboard/identities/{owner.public_id}/"))
+
+
+def test_lists_say_whose_owner_somebody_is_without_asking_for_each(own: Application) -> None:
+    client = browser(Role.ADMIN)
+    places = ["/dashboard/identities/", f"/dashboard/applications/{own.public_id}/identities/"]
+    counts = []
+    for number in (1, 2):
+        business = make_merchant_identity(own)
+        owner = {"first_name": "Ann", "last_name": f"Owner{number}"}
+        create_associated_identity(business=business, entity=owner, by=system("test"), at=timezone.now())
+        for place in places:
+            client.get(place)
+            with CaptureQueriesContext(connection) as queries:
+                page = text_of(client.get(place))
+            counts.append(len(queries))
+            assert f"Ann Owner{number} of {business.display_name}" in page
+
+    assert counts[:2] == counts[2:]
 
 
 def test_processor_where_it_is_a_merchant_is_left_out_while_there_is_another(

@@ -408,7 +408,7 @@ def test_list_of_identities_costs_the_same_however_long(own: Application, count:
     with CaptureQueriesContext(connection) as queries:
         client.get("/dashboard/identities/")
 
-    assert len(queries) == 12
+    assert len(queries) == 13
 
 
 def test_list_is_walked_page_by_page(own: Application) -> None:

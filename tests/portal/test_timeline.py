@@ -26,6 +26,9 @@ from tests.factories.tenancy import make_application
         ({"tax_id": ["provided", "provided"], "tax_id_provided": [False, True]}, "Tax id replaced"),
         ({"mcc": [None, "5812"], "verification_id": [None, "VI1"]}, "Merchant category set to 5812"),
         ({"tags": [{}, {"a": "b"}]}, "Tags changed"),
+        ({"card_type": ["UNKNOWN", "DEBIT"]}, "Card type: Unknown → Debit"),
+        ({"issuer_country": ["UNKNOWN", "USA"]}, "Issuer country: Unknown → USA"),
+        ({"business_type": [None, "LIMITED_LIABILITY_COMPANY"]}, "Business type set to Limited liability company"),
     ],
 )
 def test_changes_are_told_in_words(changes: dict[str, Any], words: str) -> None:

@@ -18,19 +18,21 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from jobs.models import Job
-from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.models import Identity, InstrumentUpdate, Merchant, PaymentInstrument, Verification
 from payments.models import Journal, Transfer
 from payments.services.check import check_ledger
 from providers import attempts
 from providers.models import Attempt
 from providers.sandbox import faults
+from providers.sandbox.models import CardUpdate as KeptCardUpdate
 from providers.sandbox.models import Fault
+from providers.sandbox.models import Inquiry as KeptInquiry
 from providers.sandbox.models import Instrument as KeptInstrument
 from providers.sandbox.models import Merchant as KeptMerchant
 from providers.sandbox.models import Transfer as KeptTransfer
 from providers.sandbox.models import Verification as KeptVerification
 from tenancy.actors import system
-from tenancy.models import Application
+from tenancy.models import Application, Processor
 from tenancy.transactions import transaction
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_identity, make_merchant_identity
@@ -51,8 +53,15 @@ LOST_AFTER = {TOO_LATE, Kind.TIMEOUT_AFTER, Kind.ERROR_AFTER, Kind.MALFORMED}
 DISTORTED = {Kind.OTHER_AMOUNT, Kind.OTHER_CURRENCY}
 """Of a movement of money; nothing else has an amount that could be another one."""
 
+RENAMED = "Ann Lee"
+
 KINDS = sorted(ACCEPTED | REFUSED | UNSENT | LOST_BEFORE | LOST_AFTER | DISTORTED)
-OF_ACTS = ("tokenise_card", "tokenise_bank_account", "provision_merchant", "verify_merchant", "sell")
+OF_ACTS = (
+    "tokenise_card", "tokenise_bank_account", "claim_token", "update_instrument", "provision_merchant",
+    "verify_merchant", "inquire_card", "update_card", "sell",
+)  # fmt: skip
+NOT_SENT_AGAIN = {"tokenise_card", "tokenise_bank_account", "claim_token", "update_instrument", "inquire_card"}
+"""What they carry is kept nowhere."""
 KINDS_OF_A_QUESTION = sorted(set(KINDS) - Kind.of_acts_only())
 
 
@@ -89,11 +98,26 @@ class Shop:
     def _tokenise_bank_account(self) -> HttpResponse:
         return self.client.post("/payment_instruments", BANK_ACCOUNT | {"identity": self.buyer.public_id})
 
+    def _claim_token(self) -> HttpResponse:
+        token = ApiClient().post(f"/applications/{self.application.public_id}/tokens", CARD).json()["id"]
+        body = {"type": "TOKEN", "token": token, "identity": self.buyer.public_id}
+        return self.client.post("/payment_instruments", body)
+
+    def _update_instrument(self) -> HttpResponse:
+        return self.client.put(f"/payment_instruments/{self.card.public_id}", {"name": RENAMED})
+
     def _provision_merchant(self) -> HttpResponse:
         return self.client.post(f"/identities/{self.unmerchanted.public_id}/merchants", {})
 
     def _verify_merchant(self) -> HttpResponse:
         return self.client.post(f"/merchants/{self.merchant.public_id}/verifications", {})
+
+    def _inquire_card(self) -> HttpResponse:
+        return self.client.post(f"/payment_instruments/{self.card.public_id}/verifications", {"security_code": "112"})
+
+    def _update_card(self) -> HttpResponse:
+        path = f"/payment_instruments/{self.card.public_id}/updates"
+        return self.client.post(path, {"merchant": self.merchant.public_id})
 
     def _sell(self) -> HttpResponse:
         body = {"merchant": self.merchant.public_id, "source": self.card.public_id, "amount": 4711, "currency": "USD"}
@@ -109,12 +133,16 @@ class Shop:
         """Of what the attempt is about; None where there is no row of it."""
         with transaction(by=system("test")):
             match attempt.operation:
-                case "tokenization":
+                case "instrument_update":
+                    return "KEPT" if PaymentInstrument.objects.get(pk=attempt.resource_id).name == RENAMED else None
+                case "tokenization" | "token_claim":
                     return "KEPT" if PaymentInstrument.objects.filter(pk=attempt.resource_id).exists() else None
                 case "provisioning":
                     return Merchant.objects.get(pk=attempt.resource_id).onboarding_state
-                case "verification":
+                case "verification" | "inquiry":
                     return Verification.objects.get(pk=attempt.resource_id).state
+                case "card_update":
+                    return InstrumentUpdate.objects.get(pk=attempt.resource_id).state
                 case _:
                     return Transfer.objects.get(pk=attempt.resource_id).state
 
@@ -123,8 +151,12 @@ class Shop:
         models = {
             "tokenization": KeptInstrument, "provisioning": KeptMerchant,
             "verification": KeptVerification, "sale": KeptTransfer,
+            "inquiry": KeptInquiry, "card_update": KeptCardUpdate,
         }  # fmt: skip
         with transaction(by=system("test")):
+            if attempt.operation in {"token_claim", "instrument_update"}:
+                of_it = {"identity_id__isnull": False} if attempt.operation == "token_claim" else {"name": RENAMED}
+                return KeptInstrument.objects.filter(pk=attempt.resource_id, **of_it).count()
             return models[attempt.operation]._default_manager.filter(pk=attempt.resource_id).count()
 
 
@@ -136,6 +168,7 @@ def shop(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
     with time_machine.travel("2031-03-03T12:00:00+00:00", tick=False):
         application, login = make_application()
         make_processor(application)
+        make_processor(application, Processor.Name.VISA_V1)
         buyer = make_identity(application)
         merchant = make_merchant(make_merchant_identity(application))
         yield Shop(
@@ -158,20 +191,29 @@ def first_state(operation: str, kind: str) -> str:
         return State.REFUSED
     if kind in LOST_BEFORE | LOST_AFTER or (kind in DISTORTED and operation == "sell"):
         return State.UNKNOWN
-    return State.ACCEPTED
+    return State.WAITING if operation == "update_card" else State.ACCEPTED
 
 
 def last_state(operation: str, kind: str) -> str:
     """Once the fault is over and the resolver has been by: a number that was not kept cannot be sent again."""
     first = first_state(operation, kind)
-    if first != State.UNKNOWN:
+    if first not in {State.UNKNOWN, State.WAITING}:
         return first
-    return State.ABSENT if operation.startswith("tokenise") and kind in LOST_BEFORE else State.ACCEPTED
+    return State.ABSENT if operation in NOT_SENT_AGAIN and kind in LOST_BEFORE else State.ACCEPTED
 
 
+_ASKED = {
+    State.ACCEPTED: "SUCCEEDED",
+    State.WAITING: "PENDING",
+    State.UNKNOWN: "PENDING",
+    State.REFUSED: "FAILED",
+    State.ABSENT: "FAILED",
+}
 OBJECT = {
     "tokenise_card": {State.ACCEPTED: "KEPT"},
     "tokenise_bank_account": {State.ACCEPTED: "KEPT"},
+    "claim_token": {State.ACCEPTED: "KEPT"},
+    "update_instrument": {State.ACCEPTED: "KEPT"},
     "provision_merchant": {
         State.ACCEPTED: "APPROVED",
         State.UNKNOWN: "PROVISIONING",
@@ -184,6 +226,8 @@ OBJECT = {
         State.REFUSED: "FAILED",
         State.ABSENT: "FAILED",
     },
+    "inquire_card": _ASKED,
+    "update_card": _ASKED,
     "sell": {
         State.ACCEPTED: "SUCCEEDED",
         State.UNKNOWN: "PENDING",
@@ -195,8 +239,12 @@ _TOKENISED = {State.ACCEPTED: 201, State.UNKNOWN: 503, State.REFUSED: 402, State
 STATUS = {
     "tokenise_card": _TOKENISED,
     "tokenise_bank_account": _TOKENISED,
+    "claim_token": _TOKENISED,
+    "update_instrument": _TOKENISED | {State.ACCEPTED: 200},
     "provision_merchant": dict.fromkeys(_TOKENISED, 201),
     "verify_merchant": dict.fromkeys(_TOKENISED, 201),
+    "inquire_card": dict.fromkeys(_ASKED, 201),
+    "update_card": dict.fromkeys(_ASKED, 201),
     "sell": {State.ACCEPTED: 201, State.UNKNOWN: 201, State.REFUSED: 402, State.ABSENT: 402},
 }
 
@@ -287,6 +335,8 @@ def _assert_told(body: dict[str, Any], answer: HttpResponse, operation: str, sta
             assert (body["state"], body["amount"], body["currency"]) == (OBJECT["sell"][State(state)], 4711, "USD")
         elif operation == "provision_merchant":
             assert body["onboarding_state"] == OBJECT[operation][State(state)]
+        elif operation in {"inquire_card", "update_card"}:
+            assert body["state"] == OBJECT[operation][State(state)]
         elif operation == "verify_merchant":
             assert body["state"] == "PENDING"
         return

@@ -67,6 +67,8 @@ class TestInstruments:
             "bin": "489514", "brand": "VISA", "card_type": "UNKNOWN", "issuer_country": "UNKNOWN",
             "expiration_month": 3, "expiration_year": 2039, "address": ADDRESS,
             "address_verification": "UNKNOWN", "security_code_verification": "UNKNOWN",
+            "security_code_provided": True, "fast_funds_indicator": None, "push_funds_block_indicator": None,
+            "online_gambling_block_indicator": None,
         }  # fmt: skip
 
     def test_bank_account_tells_what_may_be_shown(self, shop: Shop) -> None:

@@ -9,16 +9,29 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, connections
 from django.db import transaction as database
+from django.utils import timezone
 
 from jobs.models import IdempotencyKey
-from onboarding.models import Identity, Verification
+from onboarding.models import (
+    Identity,
+    ImportedRow,
+    MerchantImport,
+    OnboardingForm,
+    PaymentInstrument,
+    Token,
+    Verification,
+)
 from payments.models import Journal, LedgerAccount
 from providers.sandbox import faults
+from providers.sandbox.models import Inquiry
+from resources import ids
 from tenancy.actors import system
 from tenancy.models import Application, MerchantProfile, RiskProfile
 from tenancy.transactions import transaction
-from tests.factories.onboarding import make_merchant_identity
+from tests.factories.cards import make_update
+from tests.factories.onboarding import MERCHANT, make_identity
 from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
+from tests.factories.reviews import make_review_item
 from tests.factories.tenancy import Login, make_application
 
 Rows = list[tuple[Any, ...]]
@@ -34,11 +47,15 @@ class Tenant:
 
     def __init__(self, name: str) -> None:
         self.application, self.partner = make_application(name)
-        self.identity: Identity = make_merchant_identity(self.application, tax_id="078051120")
+        self.identity: Identity = make_identity(
+            self.application, MERCHANT | {"tax_id": "078051120"}, tags={"shop": name}
+        )
         self.processor = make_processor(self.application)
         self.merchant = make_merchant(self.identity)
         self.payment_instrument = make_card(self.identity)
         self.transfer = make_sale(self.merchant, self.payment_instrument)
+        self.instrument_update = make_update(self.payment_instrument, self.merchant)
+        self.review_queue_item = make_review_item(self.merchant)
         faults.arrange(application_id=self.application.pk, kind="TIMEOUT_AFTER", operation="sell", amount=1)
         with transaction(by=system()):
             self.risk_profile = RiskProfile.objects.filter(application=self.application).first()
@@ -49,9 +66,29 @@ class Tenant:
             IdempotencyKey.objects.create(
                 application_id=self.application.pk, operation="POST transfers", key=name, fingerprint=b"x" * 32
             )
+            self._add_what_is_under_way()
+
+    def _add_what_is_under_way(self) -> None:
+        """A token, a form and a file that somebody is at; call it in a transaction."""
+        tenant, now = {"application": self.application}, timezone.now()
+        Token.objects.create(**tenant, instrument_type="PAYMENT_CARD", fingerprint="FPR", expires_at=now)
+        OnboardingForm.objects.create(**tenant, identity=self.identity, made_by_kind="SYSTEM")
+        self.merchant_import = MerchantImport.objects.create(**tenant, file_name="shops.csv", made_by_kind="SYSTEM")
+        ImportedRow.objects.create(**tenant, merchant_import=self.merchant_import, number=2, identity_id=ids.new_id())
+        Inquiry.objects.create(
+            id=ids.new_id(),
+            application_id=self.application.pk,
+            instrument_id=self.payment_instrument.pk,
+            processor="VISA_V1",
+            state="SUCCEEDED",
+            trace_id="1",
+            created_at=now,
+            updated_at=now,
+        )
 
     application: Application
     partner: Login
+    payment_instrument: PaymentInstrument
     risk_profile: RiskProfile | None
     merchant_profile: MerchantProfile | None
     ledger_account: LedgerAccount | None

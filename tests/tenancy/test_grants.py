@@ -97,6 +97,7 @@ def test_functions_that_see_past_the_fence_tell_ids_and_numbers_only(own: Tenant
         ("event_last_sequence", "integer", fixed_path),
         ("ledger_journal_has_legs", "trigger", [*fixed_path, "enable_seqscan=off"]),
         ("ledger_posting_balance", "trigger", [*fixed_path, "enable_seqscan=off"]),
+        ("onboarding_form_application", "uuid", fixed_path),
         ("tenancy_application_ids", "uuid[]", fixed_path),
         ("tenancy_is_application_enabled", "boolean", fixed_path),
         ("tenancy_platform_id", "uuid", fixed_path),

@@ -9,11 +9,12 @@ ONLY_FROM = {
     },
     Role.PARTNER: {
         "processors.view", "profiles.view", "api_users.view", "api_users.create", "api_users.manage",
-        "identities.manage", "merchants.provision", "payment_instruments.create", "transfers.create", "attempts.view",
+        "identities.manage", "merchants.provision", "payment_instruments.create", "payment_instruments.manage",
+        "transfers.create", "attempts.view",
     },
     Role.PLATFORM: {
         "applications.manage", "processors.manage", "profiles.manage", "api_users.create_owner", "people.view",
-        "audit.view", "merchants.manage", "provider_data.view",
+        "audit.view", "merchants.manage", "provider_data.view", "review.view", "review.decide",
     },
     Role.ADMIN: {"api_users.create_platform", "people.manage"},
 }  # fmt: skip

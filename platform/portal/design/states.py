@@ -39,6 +39,7 @@ TONES = {
         "INQUIRY",
         "IN_REVIEW",
         "MANUAL_REVIEW",
+        "PARTLY",
         "PENDING",
         "PENDING_REVIEW",
         "PROVISIONING",
@@ -62,7 +63,19 @@ TONES = {
         "REVOKED",
         "SUSPENDED",
     ),
-    "info": ("CLAIMED", "INVITED", "OPEN", "RUNNING", "SANDBOX", "SCHEDULED", "SENT", "SUBMITTED", "WAITING"),
+    "info": (
+        "CHECKED",
+        "CLAIMED",
+        "INVITED",
+        "OPEN",
+        "READY",
+        "RUNNING",
+        "SANDBOX",
+        "SCHEDULED",
+        "SENT",
+        "SUBMITTED",
+        "WAITING",
+    ),
 }
 
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states}

@@ -16,7 +16,19 @@ from providers.sandbox.models import Fault
 from tenancy.transactions import transaction
 
 LOOK_UP = "look_up"
-OPERATIONS = ("tokenise_card", "tokenise_bank_account", "provision_merchant", "verify_merchant", "sell", LOOK_UP)
+OPERATIONS = (
+    "tokenise_card",
+    "tokenise_bank_account",
+    "claim_token",
+    "update_instrument",
+    "provision_merchant",
+    "verify_merchant",
+    "decide_merchant",
+    "inquire_card",
+    "update_card",
+    "sell",
+    LOOK_UP,
+)
 TIME_LIMIT = timedelta(seconds=15)
 REFUSED_WITH = "GENERIC_DECLINE"
 

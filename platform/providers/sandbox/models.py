@@ -92,6 +92,7 @@ class Merchant(Row):
     verification_id = models.UUIDField(help_text="The latest one.")
     processor = models.CharField(max_length=40)
     onboarding_state = models.CharField(max_length=20)
+    reasons = models.JSONField(default=list, help_text="Why it was rejected.")
     mid = models.CharField(max_length=60, null=True)
     mcc = models.CharField(max_length=4, null=True)
     merchant_name = models.CharField(max_length=200, null=True)
@@ -125,6 +126,11 @@ class Verification(Row):
                 name="sandbox_verification_due", fields=["application_id", "due_at"], condition=Q(state="PENDING")
             ),
         ]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a person's word."""
+        return self.state == "PENDING" and not self.verdict
 
     def is_due(self, now: datetime) -> bool:
         return self.state == "PENDING" and self.due_at is not None and self.due_at <= now

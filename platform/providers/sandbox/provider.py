@@ -13,18 +13,23 @@ from providers.port import (
     Act,
     Answer,
     Capabilities,
+    ClaimToken,
+    DecideMerchant,
+    InquireCard,
     News,
     OutcomeUnknown,
     ProvisionMerchant,
     Sell,
     TokeniseBankAccount,
     TokeniseCard,
+    UpdateCard,
+    UpdateInstrument,
     Verdict,
     VerifyMerchant,
 )
-from providers.sandbox import calls, faults, instruments, merchants, sales
+from providers.sandbox import calls, faults, inquiries, instruments, merchants, sales, updates
 from providers.sandbox.calls import Visit
-from providers.sandbox.models import Call, Fault, Instrument, Merchant, Row, Transfer, Verification
+from providers.sandbox.models import Call, CardUpdate, Fault, Inquiry, Instrument, Merchant, Row, Transfer, Verification
 from tenancy.transactions import transaction
 
 _ROWS_PER_PAGE = 500
@@ -43,17 +48,26 @@ class Desk:
 
 
 _DESKS: dict[type[Act], Desk] = {
-    TokeniseCard: Desk("tokenise_card", instruments.tokenise_card, instruments.recall),
-    TokeniseBankAccount: Desk("tokenise_bank_account", instruments.tokenise_bank_account, instruments.recall),
+    TokeniseCard: Desk("tokenise_card", instruments.tokenise_card, instruments.recall_made),
+    TokeniseBankAccount: Desk("tokenise_bank_account", instruments.tokenise_bank_account, instruments.recall_made),
+    ClaimToken: Desk("claim_token", instruments.claim_token, instruments.recall),
+    UpdateInstrument: Desk("update_instrument", instruments.update_instrument, instruments.recall),
     ProvisionMerchant: Desk("provision_merchant", merchants.provision_merchant, merchants.recall, "verification_id"),
     VerifyMerchant: Desk("verify_merchant", merchants.verify_merchant, merchants.recall),
+    DecideMerchant: Desk(
+        "decide_merchant", merchants.decide_merchant, merchants.recall_decision, told_by="verification_id"
+    ),
+    InquireCard: Desk("inquire_card", inquiries.inquire_card, inquiries.recall),
+    UpdateCard: Desk("update_card", updates.update_card, updates.recall),
     Sell: Desk("sell", sales.sell, sales.recall),
 }
 _BY_OPERATION = {desk.operation: desk for desk in _DESKS.values()}
 _TOLD: tuple[tuple[Any, Callable[[Any], News]], ...] = (
-    (Instrument, instruments.tell),
+    (Instrument, instruments.tell_one),
     (Merchant, merchants.tell),
     (Verification, merchants.tell_verification),
+    (Inquiry, inquiries.tell),
+    (CardUpdate, updates.tell),
     (Transfer, sales.tell),
 )
 
@@ -89,6 +103,7 @@ class Sandbox:
         with transaction(by=calls.house(account)):
             visit = calls.look_in(account)
             merchants.decide_due(visit)
+            updates.decide_due(visit)
             sales.submit_due(visit)
         for model, tell in _TOLD:
             last: Row | None = None

@@ -123,7 +123,7 @@ _PARTIES = """
 SELECT source.*, merchant.onboarding_state AS merchant_state, merchant.max_transaction_amount AS merchant_limit
 FROM sandbox_instrument AS source
 LEFT JOIN sandbox_merchant AS merchant ON merchant.id = %s AND merchant.application_id = source.application_id
-WHERE source.application_id = %s AND source.id = %s
+WHERE source.application_id = %s AND source.id = %s AND source.identity_id IS NOT NULL
 """
 
 

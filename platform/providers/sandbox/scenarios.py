@@ -18,10 +18,11 @@ class Pace:
 
     batch: timedelta
     verdict: timedelta
+    update: timedelta
 
 
-PACE = Pace(batch=timedelta(seconds=5), verdict=timedelta(seconds=2))
-REALISTIC_PACE = Pace(batch=timedelta(hours=1), verdict=timedelta(minutes=2))
+PACE = Pace(batch=timedelta(seconds=5), verdict=timedelta(seconds=2), update=timedelta(seconds=3))
+REALISTIC_PACE = Pace(batch=timedelta(hours=1), verdict=timedelta(minutes=2), update=timedelta(days=5))
 
 
 class Card(StrEnum):
@@ -56,6 +57,72 @@ CARD_TYPES = {
     "5223100000008423": "NON_RELOADABLE_PREPAID",
     "379032000006086": "RELOADABLE_PREPAID",
 }
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What the card's network tells of a card, in its own codes. Its name is kept on the card; the number is not."""
+
+    name: str
+    fast_funds: str
+    push_funds: str
+    card_type: str
+    gambling: str = "N"
+    card_subtype: str = ""
+    product: str = ""
+    product_subtype: str = ""
+    country: int = 840
+    currency: int = 840
+
+
+INQUIRIES = {
+    "4815070000000018": Inquiry("DOMESTIC_FAST_FUNDS", "D", "C", "D", product="B"),
+    "4835070000000014": Inquiry("FAST_FUNDS", "B", "C", "D"),
+    "4855070000000035": Inquiry("NO_FAST_FUNDS", "N", "C", "D"),
+    "4895047700003297": Inquiry("FAST_FUNDS_CREDIT", "B", "B", "C", product="N1"),
+    "4000001000000109": Inquiry("PUSH_BLOCKED", "N", "N", "C", product="I"),
+    "4000001000000208": Inquiry("GAMBLING_BLOCKED", "B", "A", "D", gambling="Y"),
+    "4000001000000307": Inquiry("RELOADABLE", "D", "A", "P", card_subtype="R", product="U"),
+    "4000001000000406": Inquiry("NON_RELOADABLE", "N", "N", "P", card_subtype="N", product="J3", product_subtype="HC"),
+    "4000001000000505": Inquiry("CHARGE_CARD", "N", "C", "H", product="K"),
+    "4000001000000604": Inquiry("ISSUED_ABROAD", "N", "C", "R", product="V", country=826, currency=826),
+}
+"""By number; every other card is told by its network and type, see `inquiry`."""
+
+_PUSHES_TO = {"VISA": ("D", "C"), "MASTERCARD": ("N", "C")}
+"""Fast funds and push of the networks that take payouts to cards; the others take none."""
+
+
+@dataclass(frozen=True)
+class CardUpdate:
+    """What a card's issuer answers to the account updater. Its name is kept on the card; the number is not."""
+
+    name: str
+    message: str
+    is_answered: bool = True
+    has_new_date: bool = False
+    new_number: str = ""
+    is_closed: bool = False
+
+
+NO_CHANGE = CardUpdate("", "The card has not changed.")
+UPDATES = {
+    "4000002000000107": CardUpdate("NEW_DATE", "The card has a new expiration date.", has_new_date=True),
+    "4000002000000206": CardUpdate(
+        "NEW_NUMBER", "The card has a new number.", has_new_date=True, new_number="4000002000000214"
+    ),
+    "4000002000000305": CardUpdate(
+        "ACCOUNT_CLOSED", "The account behind the card was closed.", is_answered=False, is_closed=True
+    ),
+    "4000002000000404": CardUpdate("NOT_TAKING_PART", "The issuer does not take part.", is_answered=False),
+    "4000002000000503": CardUpdate("CONTACT_CARDHOLDER", "Ask the cardholder for another card.", is_answered=False),
+    "4000002000000602": CardUpdate("NO_MATCH", "The issuer does not know the card.", is_answered=False),
+}
+"""By number; every other card of a network that takes part has not changed."""
+
+UPDATED_NETWORKS = frozenset({"VISA", "MASTERCARD", "DISCOVER"})
+YEARS_ADDED = 4
+"""By how many years a new date is later."""
 
 AMOUNTS = {
     100: "",
@@ -120,3 +187,36 @@ def loses_answer(amount: int, profile: str | None) -> bool:
 def underwriter(processor: str, business_tax_id: str | None) -> Underwriter:
     """Who decides on a merchant; buyers' merchants at VISA_V1 are not underwritten."""
     return Underwriter() if processor == "VISA_V1" else PROVISIONING.get(business_tax_id or "", Underwriter())
+
+
+def inquiry_name(number: str) -> str:
+    """What is kept on a card of its answer to an inquiry."""
+    return INQUIRIES[number].name if number in INQUIRIES else ""
+
+
+def inquiry(name: str, *, brand: str | None, card_type: str | None) -> Inquiry:
+    """What the network tells of a card with this name on its row, else of its kind."""
+    named = {one.name: one for one in INQUIRIES.values()}
+    if name in named:
+        return named[name]
+    fast_funds, push_funds = _PUSHES_TO.get(brand or "", ("N", "N"))
+    kind, subtype = _TYPE_CODES.get(card_type or "", ("C", ""))
+    return Inquiry("", fast_funds, push_funds, kind, card_subtype=subtype)
+
+
+def update_name(number: str) -> str:
+    """What is kept on a card of its issuer's answer."""
+    return UPDATES[number].name if number in UPDATES else ""
+
+
+def update(name: str) -> CardUpdate:
+    return next((one for one in UPDATES.values() if one.name == name), NO_CHANGE)
+
+
+_TYPE_CODES = {
+    "CREDIT": ("C", ""),
+    "DEBIT": ("D", ""),
+    "HSA_FSA": ("D", ""),
+    "NON_RELOADABLE_PREPAID": ("P", "N"),
+    "RELOADABLE_PREPAID": ("P", "R"),
+}

@@ -1,39 +1,78 @@
 from tenancy.services.api_users import (
+    LONGEST_OVERLAP,
     CannotDisableItself,
+    NeedsOverlap,
+    NoPreviousSecret,
     add_api_user,
     create_api_user,
+    end_previous_secret,
+    rotate_api_user,
     update_api_user,
 )
 from tenancy.services.applications import find_application, set_clock_offset, update_application
+from tenancy.services.factors import (
+    WHY_LOST,
+    FactorLost,
+    NoSecondFactor,
+    WrongCode,
+    WrongRecoveryCode,
+    has_lost_factor,
+    new_totp_secret,
+    recovery_codes_left,
+    renew_recovery_codes,
+    reset_second_factor,
+    set_up_second_factor,
+    turn_off_second_factor,
+    use_second_factor,
+)
 from tenancy.services.logins import authenticate_api_user, person_actor, record_denial
 from tenancy.services.people import EmailTaken, Place, create_person, set_person_active, update_person
 from tenancy.services.platform import platform_id
 from tenancy.services.processors import ProcessorAlreadyEnabled, enable_processor, update_processor
-from tenancy.services.profiles import update_profile, update_risk_profile
+from tenancy.services.profiles import give_own_risk_profile, update_profile, update_risk_profile
 from tenancy.services.sealing import seal_audit, verify_audit
 
 __all__ = [
+    "LONGEST_OVERLAP",
+    "WHY_LOST",
     "CannotDisableItself",
     "EmailTaken",
+    "FactorLost",
+    "NeedsOverlap",
+    "NoPreviousSecret",
+    "NoSecondFactor",
     "Place",
     "ProcessorAlreadyEnabled",
+    "WrongCode",
+    "WrongRecoveryCode",
     "add_api_user",
     "authenticate_api_user",
     "create_api_user",
     "create_person",
     "enable_processor",
+    "end_previous_secret",
     "find_application",
+    "give_own_risk_profile",
+    "has_lost_factor",
+    "new_totp_secret",
     "person_actor",
     "platform_id",
     "record_denial",
+    "recovery_codes_left",
+    "renew_recovery_codes",
+    "reset_second_factor",
+    "rotate_api_user",
     "seal_audit",
     "set_clock_offset",
     "set_person_active",
+    "set_up_second_factor",
+    "turn_off_second_factor",
     "update_api_user",
     "update_application",
     "update_person",
     "update_processor",
     "update_profile",
     "update_risk_profile",
+    "use_second_factor",
     "verify_audit",
 ]
