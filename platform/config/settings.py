@@ -214,6 +214,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Merchantry" if IS_LIVE else "Merchantry Sandbox"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = int(timedelta(minutes=15).total_seconds())  # idle; the absolute limit is portal.middleware's
 SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
