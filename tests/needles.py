@@ -27,7 +27,7 @@ DIGITS_AT_LEAST = 9
 
 _NUMBER = re.compile(r"[0-9]{9,}")
 _BETWEEN_GROUPS = re.compile(r"(?<=[0-9]{4})[ -](?=[0-9]{2,4})")
-_A_CARD = re.compile(r"(?<![0-9.])[3-6][0-9]{13,18}(?![0-9])")
+_A_CARD = re.compile(r"(?<![0-9A-Za-z.])[3-6][0-9]{13,18}(?![0-9A-Za-z])")
 # The name is whole, or ends a short one: an id may end in CVV by chance, and a category code stand in the next column.
 _A_CODE = re.compile(r"(?<![a-z0-9])[a-z]{0,12}(?:cvv|cvc|csc|security_code)\W{1,6}[0-9]{3,4}\b", re.IGNORECASE)
 _NOT_SEARCHED = {"vault_value", "vault_key_check", "django_migrations"}
@@ -130,7 +130,8 @@ def _everything_in(server: redis.Redis) -> Iterator[str]:
         b"zset": lambda key: server.zrange(key, 0, -1),
     }
     for key in server.scan_iter():
-        values: Iterable[bytes] = readers[server.type(key)](key)
+        reader = readers.get(server.type(key), lambda _: [])  # of type "none" is what has expired meanwhile
+        values: Iterable[bytes] = reader(key)
         yield from (bytes(value or b"").decode(errors="replace") for value in [key, *values])
 
 

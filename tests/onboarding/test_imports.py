@@ -626,7 +626,8 @@ def test_import_is_carried_out_in_the_name_of_who_confirmed_it(own: Application)
     _, (row,) = anew(found)
     with transaction(by=system()):
         event = Event.objects.get(resource_id=row.identity_id)
-        acts = list(Audit.objects.filter(author_id=person.pk).order_by("occurred_at").values_list("action", flat=True))
+        acts = Audit.objects.filter(author_id=person.pk).order_by("occurred_at", "id")
+        acts = list(acts.values_list("action", flat=True))
     assert event.author_name == "Paula"
     assert acts == [
         "check_import",
