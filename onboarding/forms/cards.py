@@ -1,5 +1,6 @@
 """Forms of a card's page: a verification, an update, and what may be changed of an instrument."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -39,8 +40,9 @@ class _JudgedForm(forms.Form):
             self.body = body.validated_data
         return cleaned
 
+    @abstractmethod
     def judge(self, cleaned: Mapping[str, Any]) -> Any:
-        raise NotImplementedError
+        """The API's own body, filled with what was typed and not yet judged."""
 
     def refuse(self, error: DomainError) -> None:
         """Show what the service refuses."""
