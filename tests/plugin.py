@@ -125,6 +125,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.databases")
 
 
+# Later than pytest-randomly, which shuffles.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that at the end no worker waits for another's last file."""
+    slowest = ("browser", "stack")
+    items.sort(key=lambda item: next((place for place, name in enumerate(slowest) if name in item.keywords), 2))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     servers = session.config.stash.get(SERVERS, None)

@@ -1,97 +1,18 @@
-"""Every page of the portal, as each person who may open it: light and dark, wide and narrow, by axe and by rule."""
+"""What the portal's pages do in a real browser, beside looking right: see test_walk_light and test_walk_dark."""
 
 from collections.abc import Callable
 
 import pytest
 from django.urls import URLPattern
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from onboarding.portal.urls import urlpatterns as onboarding_pages
 from payments.portal.urls import urlpatterns as payments_pages
 from tests.browser.conftest import DESKTOP, PHONE, SignIn, keep_screenshot, overflows, violations
+from tests.browser.walk import PAGES
 
 pytestmark = pytest.mark.browser
 
-PAGES = {
-    "applications": "/dashboard/applications/",
-    "create-application": "/dashboard/applications/new/",
-    "application": "{application}",
-    "edit-application": "{application}edit/",
-    "application-identities": "{application}identities/",
-    "create-identity": "{application}identities/new/",
-    "invite-merchant": "{application}identities/invite/",
-    "import-merchants": "{application}identities/import/",
-    "onboarding-form": "{onboarding_form}",
-    "merchant-import": "{merchant_import}",
-    "application-processors": "{application}processors/",
-    "edit-processor": "{application}processors/DUMMY_V1/",
-    "application-profile": "{application}profile/",
-    "application-users": "{application}api-keys/",
-    "identities": "/dashboard/identities/",
-    "choose-application": "/dashboard/identities/new/",
-    "identity": "{identity}",
-    "edit-identity": "{identity}edit/",
-    "people": "/dashboard/people/",
-    "create-person": "/dashboard/people/new/",
-    "person": "{person}",
-    "edit-person": "{person}edit/",
-    "api-users": "/dashboard/api-keys/",
-    "create-platform-user": "/dashboard/api-keys/new/",
-    "api-user": "{api_user}",
-    "test-values": "/dashboard/test-values/",
-    "audit": "/dashboard/audit/",
-    "identity-instruments": "{identity}payment-instruments/",
-    "identity-processors": "{identity}processors/",
-    "identity-owners": "{identity}owners/",
-    "create-owner": "{identity}owners/new/",
-    "review-merchants": "/dashboard/review/merchants/",
-    "decided-reviews": "/dashboard/review/merchants/decided/",
-    "decide-reviews": "/dashboard/review/merchants/decide/?action=reject&selected={review_id}",
-    "review": "{review}",
-    "merchants": "/dashboard/merchants/",
-    "merchant": "{merchant}",
-    "edit-merchant": "{merchant}edit/",
-    "edit-merchant-risk": "{merchant}risk-profile/",
-    "verification": "{verification}",
-    "payment-instruments": "/dashboard/payment-instruments/",
-    "payment-instrument": "{payment_instrument}",
-    "edit-payment-instrument": "{payment_instrument}edit/",
-    "transfers": "/dashboard/transfers/",
-    "transfer": "{transfer}",
-    "choose-merchant": "/dashboard/transfers/new/",
-    "create-transfer": "{sale}",
-}
-STATES = {
-    "disable-key": "{api_user}?confirm=disable",
-    "rotate-key": "{api_user}?confirm=rotate",
-    "second-factor": "/dashboard/account/second-factor/",
-    "set-up-second-factor": "/dashboard/account/second-factor/set-up/",
-    "confirm": "/dashboard/account/confirm/",
-    "disable-person": "{person}?confirm=disable",
-    "open-forms": "{application_of_forms}identities/",
-    "withdraw-form": "{onboarding_form}?confirm=withdraw",
-    "link-form": "{onboarding_form}?confirm=link",
-    "invited-form": "{invitation}",
-    "revoke-link": "{invitation}?confirm=revoke",
-    "refused-filters": "/dashboard/identities/?created_at.gte=x&business_type=y",
-    "nothing-matches": "/dashboard/audit/?action=x&author_name=y",
-    "add-bank-account": "{identity}payment-instruments/?add=bank-account",
-    "add-card": "{identity}payment-instruments/?add=card",
-    "provision-merchant": "{identity}processors/?provision",
-    "create-verification": "{merchant}?confirm=verification",
-    "edit-risk-profile": "{application}profile/?edit",
-    "rejected-merchant": "{rejected_merchant}",
-    "held-merchant": "{held_merchant}",
-    "decided-review": "{decided_review}",
-    "approve-merchant": "/dashboard/review/merchants/decide/?action=approve&selected={review_id}",
-    "nothing-to-decide": "/dashboard/review/merchants/decide/?action=approve",
-    "declined-transfer": "{declined_transfer}",
-    "verify-card": "{inquired_card}?confirm=verify",
-    "update-card": "{inquired_card}?confirm=update",
-    "disable-card": "{inquired_card}?confirm=switch",
-    "card-inquiry": "{inquiry}",
-    "refused-amounts": "/dashboard/transfers/?amount=twelve&state=x",
-}
 ONLY_POST = {"create-application-user"}
 SHOWN_ONCE = {"api-user-secret", "onboarding-link"}
 BY_LINK = {"join", "join-section", "join-review", "join-sent"}  # walked in test_saved_forms
@@ -104,60 +25,6 @@ def test_every_page_is_listed_here() -> None:
     names = {pattern.name for pattern in patterns if isinstance(pattern, URLPattern)}
 
     assert names == set(PAGES) | ONLY_POST | SHOWN_ONCE | BY_LINK | DOWNLOADS
-
-
-@pytest.fixture
-def places(sign_in: SignIn) -> dict[str, str]:
-    """The addresses of one resource each, found by clicking through lists."""
-    page = sign_in("ADMIN")
-    lists = {
-        "application": "applications/",
-        "identity": "identities/?business_type=LIMITED_LIABILITY_COMPANY",
-        "person": "people/",
-        "api_user": "api-keys/",
-        "merchant": "merchants/?onboarding_state=APPROVED&processor=DUMMY_V1",
-        "rejected_merchant": "merchants/?onboarding_state=REJECTED",
-        "held_merchant": "merchants/?onboarding_state=PROVISIONING",
-        "review": "review/merchants/",
-        "decided_review": "review/merchants/decided/",
-        "payment_instrument": "payment-instruments/?type=PAYMENT_CARD",
-        "inquired_card": "payment-instruments/?tags.key=wallet",
-        "transfer": "transfers/?state=SUCCEEDED",
-        "declined_transfer": "transfers/?state=FAILED",
-        "sale": "transfers/new/",
-    }
-    found = {name: _first_link(page, f"/dashboard/{path}") for name, path in lists.items()}
-    for subject, name in (("merchant", "verification"), ("inquired_card", "inquiry")):
-        page.goto(found[subject])
-        found[name] = str(page.locator("#verifications a").first.get_attribute("href"))
-    page.goto("/dashboard/applications/")
-    forms = str(page.get_by_role("link", name="Harbor Market").get_attribute("href"))
-    found["application_of_forms"] = forms
-    page.goto(f"{forms}identities/")
-    for name, label in (("onboarding_form", "Tidepool Printmakers"), ("invitation", "Marigold Bindery")):
-        found[name] = str(page.get_by_role("link", name=label, exact=True).get_attribute("href"))
-    found["merchant_import"] = _first_link(page, f"{forms}identities/import/")
-    found["review_id"] = found["review"].rstrip("/").rpartition("/")[2]
-    return found
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_are_in_order(sign_in: SignIn, places: dict[str, str], scheme: str) -> None:
-    faults = {}
-
-    for group in (PAGES, STATES):
-        page = sign_in("ADMIN", scheme=scheme)  # anew, since some of the states ask for a proof that is not old
-        for name, address in group.items():
-            for width, viewport in (("wide", DESKTOP), ("narrow", PHONE)):
-                page.set_viewport_size(viewport)
-                answer = page.goto(address.format(**places))
-                assert answer is not None
-                found = [*violations(page), *(["scrolls sideways"] if overflows(page) else [])]
-                keep_screenshot(page, f"{name}-{width}-{scheme}")
-                if found or answer.status != 200:
-                    faults[f"{name} {width}"] = [str(answer.status), *found]
-
-    assert faults == {}
 
 
 def test_secret_of_a_key_is_shown_once(sign_in: SignIn) -> None:
@@ -295,11 +162,6 @@ def test_refusal_names_the_missing_permission(sign_in: SignIn, path: str) -> Non
     assert {"people/": "people.view", "audit/": "audit.view", "applications/new/": "applications.manage"}[
         path
     ] in answer.text()
-
-
-def _first_link(page: Page, address: str) -> str:
-    page.goto(address)
-    return str(page.locator("tbody a.row-link").first.get_attribute("href"))
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["wide", "narrow"])
