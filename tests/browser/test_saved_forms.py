@@ -80,7 +80,7 @@ def test_what_is_put_right_leaves_the_summary(sign_in: SignIn) -> None:
     summary = page.locator(".error-summary")
     expect(summary.get_by_role("heading")).to_have_text("28 things need your attention")
 
-    page.get_by_label("Legal business name").fill("Half & Half LLC")
+    page.get_by_label("Legal business name").fill("Put Right LLC")
     page.get_by_label("First name").focus()
 
     expect(summary.get_by_role("heading")).to_have_text("27 things need your attention")
