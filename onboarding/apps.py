@@ -7,7 +7,9 @@ class OnboardingConfig(AppConfig):
     def ready(self) -> None:
         from onboarding import registrations, schema_extensions  # noqa: F401, PLC0415
         from onboarding.portal.registrations import register_navigation, register_pages_of_authors  # noqa: PLC0415
+        from onboarding.portal.subjects import register_subjects  # noqa: PLC0415
 
         registrations.register()
         register_navigation()
         register_pages_of_authors()
+        register_subjects()

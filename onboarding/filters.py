@@ -1,18 +1,28 @@
 """Filters of the lists of this app, for API and portal."""
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models import Q, QuerySet
 
 from api.filters import ListFilter, PublicIdFilter, TagFilters, TextFilter, ValueFilter
-from onboarding.models import Identity, InstrumentUpdate, Merchant, PaymentInstrument, ReviewItem, Verification
+from onboarding.models import (
+    Identity,
+    InstrumentUpdate,
+    Merchant,
+    OnboardingForm,
+    PaymentInstrument,
+    ReviewItem,
+    Verification,
+)
+from onboarding.models.identities import IdentityQuerySet
 from resources import ids
 from resources.cards import BRANDS
+from resources.folded import begins, is_alike
 from tenancy.models import (
     ApiUser,
     Application,
@@ -25,14 +35,12 @@ from tenancy.models import (
 _APPLICATION_ID = {"label": "Application id", "help_text": "Begins with AP."}
 _IDENTITY_ID = {"label": "Identity id", "help_text": "Begins with ID."}
 
-_LAST_CHARACTER = "\U0010ffff"
-
 
 class _FoldedFilter(TextFilter):
-    """Text in any case, held against a column that is in lower case."""
+    """Text in any case, held against the column that is in lower case."""
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return qs.filter(**{self.field_name: Lower(Value(value))}) if value else qs
+        return qs.filter(is_alike(self.field_name, value)) if value else qs
 
 
 class _FlagFilter(ValueFilter):
@@ -48,6 +56,18 @@ class _FlagFilter(ValueFilter):
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         return qs.filter(**{self.field_name: value == "true"}) if value else qs
+
+
+class _WordedFilter(ValueFilter):
+    """One of a list of values, which a page calls by other words."""
+
+    class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
+        def __init__(self, *, called: Mapping[str, str], **options: Any) -> None:
+            super().__init__(values=list(called), **options)
+            self.choices = self.widget.choices = [("", "All"), *called.items()]
+
+    def __init__(self, *, called: Mapping[str, str], **options: Any) -> None:
+        super(ValueFilter, self).__init__(called=called, **options)
 
 
 class _NumberFilter(django_filters.Filter):
@@ -72,15 +92,15 @@ class IdentityFilter(ListFilter[Identity], TagFilters):
     business_type = ValueFilter(values=Identity.BusinessType.values, label="Business type")
     doing_business_as = TextFilter(label="Trading name")
     email = TextFilter(method="by_email", label="E-mail", help_text="A whole address, or a domain.")
-    first_name = _FoldedFilter(field_name="first_name_folded", label="First name")
-    last_name = _FoldedFilter(field_name="last_name_folded", label="Last name")
-    title = _FoldedFilter(field_name="title_folded", label="Title")
+    first_name = _FoldedFilter(label="First name")
+    last_name = _FoldedFilter(label="Last name")
+    title = _FoldedFilter(label="Title")
     default_statement_descriptor = TextFilter(label="Statement descriptor")
 
     def by_email(self, queryset: QuerySet[Identity], _name: str, value: str) -> QuerySet[Identity]:
         address = value.strip().lower()
         if "@" in address.lstrip("@"):
-            return queryset.filter(email_folded=Lower(Value(address)))
+            return queryset.filter(is_alike("email", address))
         return queryset.filter(email_domain=address.lstrip("@"))
 
 
@@ -88,6 +108,12 @@ class IdentitySearch(IdentityFilter):
     """The portal's filter: the documented ones, and `q` for the beginning of a name, an e-mail address or an id."""
 
     q = TextFilter(method="by_anything", label="Name, e-mail or id")
+    at_processor = _WordedFilter(
+        called={"not_yet": "Not at a processor yet"}, method="by_processor", label="At a processor"
+    )
+
+    def by_processor(self, queryset: IdentityQuerySet, _name: str, value: str) -> IdentityQuerySet:
+        return queryset.not_at_a_processor() if value else queryset
 
     def by_anything(self, queryset: QuerySet[Identity], _name: str, value: str) -> QuerySet[Identity]:
         text = value.strip()
@@ -95,11 +121,8 @@ class IdentitySearch(IdentityFilter):
             return queryset.filter(pk=Identity.parse_id(text))
         except ids.MalformedId:
             pass
-        first = Lower(Value(text))
-        beyond = Concat(first, Value(_LAST_CHARACTER))
         names = ("doing_business_as", "business_name", "first_name", "last_name", "email")
-        ranges = (Q(**{f"{name}_folded__gte": first, f"{name}_folded__lt": beyond}) for name in names)
-        return queryset.filter(reduce(or_, ranges))
+        return queryset.filter(reduce(or_, (begins(name, text) for name in names)))
 
 
 class _InstrumentIdFilter(PublicIdFilter):
@@ -160,7 +183,7 @@ class InstrumentSearch(_InstrumentFilter):
         try:
             return queryset.filter(pk=PaymentInstrument.parse_id(text))
         except ids.MalformedId:
-            return queryset.filter(Q(last_four=text) | Q(name__istartswith=text))
+            return queryset.filter(Q(last_four=text) | begins("name", text))
 
 
 class MerchantFilter(ListFilter[Merchant]):
@@ -178,7 +201,7 @@ class MerchantFilter(ListFilter[Merchant]):
     merchant_name = TextFilter(label="Name")
     mcc = TextFilter(label="Merchant category code")
     processing_enabled = _FlagFilter(label="Processing")
-    settlement_enabled = _FlagFilter(label="Settlement")
+    settlement_enabled = _FlagFilter(label="Settlements")
 
 
 class MerchantSearch(MerchantFilter):
@@ -191,7 +214,7 @@ class MerchantSearch(MerchantFilter):
         try:
             return queryset.filter(pk=Merchant.parse_id(text))
         except ids.MalformedId:
-            return queryset.filter(Q(mid=text) | Q(merchant_name__istartswith=text))
+            return queryset.filter(Q(mid=text) | begins("merchant_name", text))
 
 
 class VerificationFilter(ListFilter[Verification]):
@@ -223,20 +246,20 @@ class WaitingReviewSearch(_ReviewFilter):
     """The portal's filter over what waits, and `q` for a merchant's name or id."""
 
     q = TextFilter(method="by_anything", label="Name or id of the merchant")
-    outcome = ValueFilter(values=sorted(ReviewItem.Outcome.open()), label="State")
+    outcome = _WordedFilter(called={"PENDING": "Waiting", "MANUAL_REVIEW": "In review"}, label="State")
 
     def by_anything(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
         text = value.strip()
         try:
             return queryset.filter(merchant_id=Merchant.parse_id(text))
         except ids.MalformedId:
-            return queryset.filter(merchant__merchant_name__istartswith=text)
+            return queryset.filter(begins("merchant__merchant_name", text))
 
 
 class DecidedReviewSearch(WaitingReviewSearch):
     """The same over what was decided."""
 
-    outcome = ValueFilter(values=[ReviewItem.Outcome.ACCEPTED, ReviewItem.Outcome.REJECTED], label="Outcome")
+    outcome = _WordedFilter(called={"ACCEPTED": "Approved", "REJECTED": "Rejected"}, label="Outcome")
 
 
 class InstrumentUpdateFilter(ListFilter[InstrumentUpdate]):
@@ -250,6 +273,12 @@ class InstrumentUpdateFilter(ListFilter[InstrumentUpdate]):
 class ApplicationFilter(ListFilter[Application]):
     id = PublicIdFilter(related=Application, field_name="pk", **_APPLICATION_ID)
     name = TextFilter(lookup_expr="iexact", label="Name")
+
+
+class OpenFormSearch(ListFilter[OnboardingForm]):
+    """The portal's list of forms that are not submitted yet."""
+
+    q = TextFilter(field_name="name", lookup_expr="icontains", label="Name")
 
 
 class ProcessorFilter(ListFilter[Processor]):

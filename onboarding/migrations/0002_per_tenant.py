@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
         tenant_policy("identity_tag"),
         tag_index("identity", index="identity_tag", column="identity_id"),
         tenant_policy("payment_instrument"),
+        tenant_policy("payment_instrument_tag"),
+        tag_index("payment_instrument", index="payment_instrument_tag", column="payment_instrument_id"),
         tenant_policy("merchant"),
         tenant_policy("verification"),
         tenant_policy("token"),

@@ -4,7 +4,7 @@ from onboarding.models.imports import ImportedRow, MerchantImport
 from onboarding.models.instruments import PaymentInstrument
 from onboarding.models.merchants import Merchant
 from onboarding.models.reviews import ReviewItem
-from onboarding.models.tags import IdentityTag
+from onboarding.models.tags import IdentityTag, PaymentInstrumentTag
 from onboarding.models.tokens import Token
 from onboarding.models.updates import InstrumentUpdate
 from onboarding.models.verifications import Verification
@@ -18,6 +18,7 @@ __all__ = [
     "MerchantImport",
     "OnboardingForm",
     "PaymentInstrument",
+    "PaymentInstrumentTag",
     "ReviewItem",
     "Token",
     "Verification",

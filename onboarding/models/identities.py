@@ -2,10 +2,11 @@ from datetime import date
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, Q
 
+from resources.folded import folded
 from tenancy.actors import Actor
+from tenancy.models import Application
 from tenancy.models.tenants import TenantQuerySet, TenantResource
 from tenancy.roles import Role
 
@@ -17,19 +18,14 @@ class IdentityQuerySet(TenantQuerySet["Identity"]):
             return visible
         return visible.filter(Q(pk=actor.identity_id) | Q(associated_with_id=actor.identity_id))
 
+    def not_at_a_processor(self) -> Self:
+        """Businesses that nobody has sent to one yet. The company behind an application does not wait to be."""
+        owned = Application.objects.filter(pk=OuterRef("application_id"), owner_id=OuterRef("pk"))
+        return self.filter(~Exists(owned), business_type__isnull=False, is_at_processor=False)
+
 
 class EmailDomain(models.Func):
     template = "lower(split_part(%(expressions)s, '@', 2))"
-
-
-def _folded(name: str, max_length: int) -> models.GeneratedField:
-    """A member in lower case, as a column: under row security an index over `lower(...)` is never used.
-
-    Of a query's conditions only those that are known to leak nothing go before the policy; comparing a column is one.
-    Compared byte by byte, what begins alike stands side by side.
-    """
-    column = models.CharField(max_length=max_length, null=True, db_collation="C")
-    return models.GeneratedField(expression=Lower(name), output_field=column, db_persist=True)
 
 
 class Identity(TenantResource):
@@ -66,12 +62,12 @@ class Identity(TenantResource):
     email_domain = models.GeneratedField(
         expression=EmailDomain("email"), output_field=models.CharField(max_length=100, null=True), db_persist=True
     )
-    email_folded = _folded("email", 100)
-    title_folded = _folded("title", 60)
-    first_name_folded = _folded("first_name", 20)
-    last_name_folded = _folded("last_name", 20)
-    business_name_folded = _folded("business_name", 120)
-    doing_business_as_folded = _folded("doing_business_as", 60)
+    email_folded = folded("email")
+    title_folded = folded("title")
+    first_name_folded = folded("first_name")
+    last_name_folded = folded("last_name")
+    business_name_folded = folded("business_name")
+    doing_business_as_folded = folded("doing_business_as")
     business_name = models.CharField(max_length=120, null=True)
     business_type = models.CharField(max_length=40, choices=BusinessType, null=True)
     doing_business_as = models.CharField(max_length=60, null=True)
@@ -101,6 +97,7 @@ class Identity(TenantResource):
     business_tax_id_provided = models.BooleanField(default=False)
     dob_provided = models.BooleanField(default=False)
     additional_underwriting_data = models.JSONField(null=True)
+    is_at_processor = models.BooleanField(default=False, help_text="Whether it was ever made a merchant.")
     associated_with = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -154,11 +151,21 @@ class Identity(TenantResource):
                 fields=["application", "associated_with", "-created_at"],
                 condition=Q(associated_with__isnull=False),
             ),
+            models.Index(
+                name="identity_not_at_processor",
+                fields=["application", "-created_at", "-id"],
+                condition=Q(business_type__isnull=False, is_at_processor=False),
+            ),
         ]
 
     @property
     def is_merchant(self) -> bool:
         return self.business_type is not None
+
+    @property
+    def waits_to_be_sent(self) -> bool:
+        """Whether `not_at_a_processor` finds it; its application is joined."""
+        return self.is_merchant and not self.is_at_processor and self.pk != self.application.owner_id
 
     @property
     def display_name(self) -> str:

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from onboarding.models.identities import Identity
 from providers.models import CopiedFromProvider
+from resources.folded import folded
 from tenancy.actors import Actor
 from tenancy.models.tenants import TenantQuerySet, TenantResource
 from tenancy.roles import Role
@@ -46,6 +47,7 @@ class PaymentInstrument(CopiedFromProvider, TenantResource):
     type = models.CharField(max_length=30, choices=Type)
     fingerprint = models.CharField(max_length=40)
     name = models.CharField(max_length=40, null=True, help_text="Of the holder.")
+    name_folded = folded("name")
     currency = models.CharField(max_length=3, default="USD")
     last_four = models.CharField(max_length=4)
     enabled = models.BooleanField(default=True, help_text="Off: payments with it are refused.")
@@ -93,10 +95,40 @@ class PaymentInstrument(CopiedFromProvider, TenantResource):
             ),
         ]
         indexes = [
-            models.Index(name="payment_instrument_newest", fields=["application", "-created_at", "-id"]),
+            models.Index(name="payment_instrument_newest", fields=["-created_at", "-id"]),
+            models.Index(name="payment_instrument_of_tenant", fields=["application", "-created_at", "-id"]),
+            models.Index(name="payment_instrument_updated", fields=["application", "-updated_at", "-id"]),
             models.Index(name="payment_instrument_of_identity", fields=["application", "identity", "-created_at"]),
+            models.Index(name="payment_instrument_type", fields=["application", "type", "-created_at"]),
+            models.Index(name="payment_instrument_name", fields=["application", "name"]),
+            models.Index(name="payment_instrument_name_begins", fields=["application", "name_folded"]),
             models.Index(name="payment_instrument_last_four", fields=["application", "last_four", "-created_at"]),
             models.Index(name="payment_instrument_print", fields=["application", "fingerprint"]),
+            models.Index(
+                name="payment_instrument_bank_code",
+                fields=["application", "bank_code", "-created_at"],
+                condition=Q(bank_code__isnull=False),
+            ),
+            models.Index(
+                name="payment_instrument_bin",
+                fields=["application", "bin", "-created_at"],
+                condition=Q(bin__isnull=False),
+            ),
+            models.Index(
+                name="payment_instrument_brand",
+                fields=["application", "brand", "-created_at"],
+                condition=Q(brand__isnull=False),
+            ),
+            models.Index(
+                name="payment_instrument_expiration",
+                fields=["application", "expiration_year", "expiration_month", "-created_at"],
+                condition=Q(expiration_year__isnull=False),
+            ),
+            models.Index(
+                name="payment_instrument_disabled",
+                fields=["application", "-created_at"],
+                condition=Q(enabled=False),
+            ),
         ]
 
     @property

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from onboarding.models.identities import Identity
 from providers.models import CopiedFromProvider
+from resources.folded import folded
 from resources.moves import Moves, check_move
 from tenancy.actors import Actor
 from tenancy.models import Application, MerchantProfile, Processor
@@ -36,7 +37,9 @@ class Merchant(CopiedFromProvider, TenantResource):
 
     identity = models.ForeignKey(Identity, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     processor = models.CharField(max_length=40, help_text="Its name, e.g. DUMMY_V1.")
-    enabled_processor = models.ForeignKey(Processor, models.PROTECT, related_name="+", db_constraint=False)
+    enabled_processor = models.ForeignKey(
+        Processor, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     merchant_profile = models.ForeignKey(MerchantProfile, models.PROTECT, related_name="+", db_constraint=False)
     verification_id = models.UUIDField(null=True, help_text="The latest one.")
     onboarding_state = models.CharField(max_length=20, choices=OnboardingState, default=OnboardingState.PROVISIONING)
@@ -49,6 +52,7 @@ class Merchant(CopiedFromProvider, TenantResource):
     mcc = models.CharField(max_length=4, null=True)
     mid = models.CharField(max_length=60, null=True, help_text="Its number at the processor.")
     merchant_name = models.CharField(max_length=120, null=True)
+    merchant_name_folded = folded("merchant_name")
     max_transaction_amount = models.BigIntegerField(
         null=True, help_text="Minor units, as the processor knows it; 0 where it knows of no limit."
     )
@@ -81,10 +85,19 @@ class Merchant(CopiedFromProvider, TenantResource):
             ),
         ]
         indexes = [
-            models.Index(name="merchant_newest", fields=["application", "-created_at", "-id"]),
+            models.Index(name="merchant_newest", fields=["-created_at", "-id"]),
+            models.Index(name="merchant_of_application", fields=["application", "-created_at", "-id"]),
+            models.Index(name="merchant_updated", fields=["application", "-updated_at", "-id"]),
             models.Index(name="merchant_of_identity", fields=["application", "identity", "-created_at"]),
             models.Index(name="merchant_state", fields=["application", "onboarding_state", "-created_at"]),
+            models.Index(name="merchant_processor", fields=["application", "processor", "-created_at"]),
+            models.Index(name="merchant_enabled_processor", fields=["application", "enabled_processor", "-created_at"]),
             models.Index(name="merchant_mid", fields=["application", "mid"]),
+            models.Index(name="merchant_name", fields=["application", "merchant_name"]),
+            models.Index(name="merchant_name_begins", fields=["application", "merchant_name_folded"]),
+            models.Index(name="merchant_mcc", fields=["application", "mcc", "-created_at"]),
+            models.Index(name="merchant_processing", fields=["application", "processing_enabled", "-created_at"]),
+            models.Index(name="merchant_settlement", fields=["application", "settlement_enabled", "-created_at"]),
         ]
 
     @property

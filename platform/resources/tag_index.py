@@ -11,9 +11,11 @@ import uuid
 from django.db import migrations
 
 _TERMS = """
-    SELECT DISTINCT one.application_id, encode(substring(sha256(convert_to(told, 'UTF8')) FOR 16), 'hex')::uuid, one.id
-    FROM {rows} AS one, jsonb_each_text(one.tags) AS tag (name, text),
-        LATERAL (VALUES ('k' || name), ('v' || text), ('p' || length(name) || ':' || name || text)) AS term (told)
+    SELECT DISTINCT one.application_id,
+        encode(substring(sha256(convert_to(term.told, 'UTF8')) FOR 16), 'hex')::uuid, one.id
+    FROM {rows} AS one, jsonb_each_text(one.tags) AS tag (key, value),
+        LATERAL (VALUES ('k' || tag.key), ('v' || tag.value), ('p' || length(tag.key) || ':' || tag.key || tag.value))
+            AS term (told)
 """
 _CHANGED = "new_rows JOIN old_rows USING (id)"
 

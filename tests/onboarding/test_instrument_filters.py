@@ -268,11 +268,21 @@ def test_portal_searches_instruments(world: World) -> None:
 
     assert world.found(InstrumentSearch, "q=fran") == {fran}
     assert world.found(InstrumentSearch, "q=LEMKE") == {other}
+    assert world.found(InstrumentSearch, "q=Fran%20LEMKE") == {fran}
+    assert world.found(InstrumentSearch, "q=%25") == world.found(InstrumentSearch, "q=fran_") == set()
     assert world.found(InstrumentSearch, "q=0006") == {fran}
     assert world.found(InstrumentSearch, "q=3123") == {other}
     assert world.found(InstrumentSearch, f"q=%20{other}%20") == {other}
     assert world.found(InstrumentSearch, f"q={foreign}") == world.found(InstrumentSearch, "q=123") == set()
     assert world.found(InstrumentSearch, "q=") == {fran, other}
+
+
+def test_name_that_is_longer_in_lower_case_is_kept_and_found(world: World) -> None:
+    """Of some letters the lower case is two characters."""
+    name = "\u0130" * 40
+    made = world.instrument(card(name=name))
+
+    assert world.found(InstrumentSearch, f"q={name}") == world.found(InstrumentFilter, f"name={name}") == {made}
 
 
 def test_portal_shows_each_filter_under_one_name() -> None:
@@ -379,6 +389,8 @@ def test_portal_searches_merchants(world: World) -> None:
     foreign = world.merchant(merchant_name="Bobs Burgers", foreign=True)
 
     assert world.found(MerchantSearch, "q=bobs") == world.found(MerchantSearch, "q=M1") == {bobs}
+    assert world.found(MerchantSearch, "q=BOBS%20b") == {bobs}
+    assert world.found(MerchantSearch, "q=%25") == world.found(MerchantSearch, "q=bob_") == set()
     assert world.found(MerchantSearch, f"q={other}") == {other}
     assert world.found(MerchantSearch, f"q={foreign}") == world.found(MerchantSearch, "q=burgers") == set()
 

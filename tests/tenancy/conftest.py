@@ -52,7 +52,7 @@ class Tenant:
         )
         self.processor = make_processor(self.application)
         self.merchant = make_merchant(self.identity)
-        self.payment_instrument = make_card(self.identity)
+        self.payment_instrument = make_card(self.identity, tags={"shop": name})
         self.transfer = make_sale(self.merchant, self.payment_instrument)
         self.instrument_update = make_update(self.payment_instrument, self.merchant)
         self.review_queue_item = make_review_item(self.merchant)

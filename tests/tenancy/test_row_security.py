@@ -23,6 +23,7 @@ TABLES = {
     "audit": "application_id",
     "idempotency_key": "application_id",
     "payment_instrument": "application_id",
+    "payment_instrument_tag": "application_id",
     "merchant": "application_id",
     "verification": "application_id",
     "token": "application_id",
