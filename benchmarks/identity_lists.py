@@ -1,21 +1,24 @@
 """P4 to P6 for identities: lists of 1,000,000 rows against the bare query behind each, under row security.
 
 Rows are made by SQL, for 200 applications of which a few hold most, and kept between runs. Requests are answered in
-this very process, without a web server: what is measured is what the server does.
+this very process, without a web server: what is measured is what the server does. With `--admin` the portal's list is
+held against the change list of Django's admin, which a process beside this one answers.
 """
 
 import base64
 import hashlib
+import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
 import psycopg
 
-from benchmarks import rounds, stack
+from benchmarks import admin, rounds, stack
 from benchmarks.stack import Servers
 from benchmarks.tools import ROOT
 from config.embedded.settings import HOST
@@ -54,11 +57,25 @@ SEARCHES = {
     "q, nobody": "q=zzz",
 }
 
+# The same lists, asked of the portal and of Django's admin.
+PAGES = {
+    "first page": ("", ""),
+    "business_type, rare": ("business_type=CORPORATION", "business_type__exact=CORPORATION"),
+    "business_type, half": ("business_type=PARTNERSHIP", "business_type__exact=PARTNERSHIP"),
+    "created_at, one day": (
+        "created_at.gte={day}&created_at.lte={day}",
+        "created_at__gte={day}T00:00:00Z&created_at__lte={day}T23:59:59.999999Z",
+    ),
+    "q, one": ("q=trade%20{n}", "q=trade%20{n}"),
+    "q, many": ("q=b", "q=b"),
+    "q, nobody": ("q=zzz", "q=zzz"),
+}
+
 ROWS = """
 INSERT INTO identity (id, tags, created_at, updated_at, application_id, title, first_name, last_name, email,
     business_name, business_type, doing_business_as, default_statement_descriptor, max_transaction_amount,
     ach_max_transaction_amount, annual_card_volume, has_accepted_credit_cards_previously, tax_id_provided,
-    business_tax_id_provided, dob_provided)
+    business_tax_id_provided, dob_provided, is_at_processor)
 SELECT gen_random_uuid(),
     CASE WHEN mod(n, 3) = 0 THEN '{}' ELSE jsonb_build_object(
         'account', 'A-' || n, 'plan', (ARRAY['gold', 'silver', 'bronze', 'bronze', 'bronze'])[1 + mod(n / 7, 5)]) END,
@@ -68,7 +85,7 @@ SELECT gen_random_uuid(),
     CASE WHEN mod(n, 2) = 0 THEN 'Business ' || n END,
     CASE WHEN mod(n, 100) = 0 THEN 'CORPORATION' WHEN mod(n, 2) = 0 THEN 'PARTNERSHIP' END,
     CASE WHEN mod(n, 2) = 0 THEN 'Trade ' || n END, CASE WHEN mod(n, 2) = 0 THEN 'D' || n END,
-    0, 0, 0, false, false, false, false
+    0, 0, 0, false, false, false, false, mod(n, 1000) <> 0
 FROM generate_series(%(first)s::int, %(last)s) AS n,
     LATERAL (SELECT now() - make_interval(mins => 1296000 - n) AS moment) AS made
 """
@@ -89,12 +106,16 @@ def main() -> None:
     parser = rounds.parser("identity_lists", __doc__, rounds=7)
     parser.add_argument("--rows", type=int, default=1_000_000, help="how many identities")
     parser.add_argument("--only", default="", help="what the names of the filters to measure begin with")
+    parser.add_argument("--admin", action="store_true", help="P6 alone: the portal beside Django's admin")
     options = parser.parse_args()
     with stack.servers(kept=f"identities-{options.rows}-{_fingerprint()}") as servers:
         stack.use_django(servers.environment)
         _fill(servers, options.rows)
         viewers = _viewers()
         place = _place(viewers[0])
+        if options.admin:
+            _tell_beside_admin(servers, viewers[1], place, options.rounds, options.only)
+            return
         for viewer in viewers:
             _tell(servers, viewer, place, options.rounds, options.only)
 
@@ -209,15 +230,44 @@ def _tell(servers: Servers, viewer: Viewer, place: dict[str, str], count: int, o
             _line(name, sides, count)
 
 
-def _line(name: str, sides: dict[str, Callable[[], object]], count: int) -> None:
+def _tell_beside_admin(servers: Servers, viewer: Viewer, place: dict[str, str], count: int, only: str) -> None:
+    print(f"\n{viewer.name} and Django's admin; ms, medians of {count}, and the median of the rounds' ratios")
+    print(f"{'':30}{'portal':>9}{'default':>9}{'tuned':>9}{'of default':>12}{'of tuned':>10}{'load':>7}")
+    with admin.served(servers) as ask:
+        for name, (ours, theirs) in PAGES.items():
+            if not name.startswith(only):
+                continue
+            show = _get(viewer.browser, f"/dashboard/identities/?{ours.format(**place)}", {})
+            paths = {side: f"/{side}/onboarding/identity/?{theirs.format(**place)}" for side in ("default", "tuned")}
+            sides: dict[str, Callable[[], float]] = {
+                "portal": partial(_took, show),
+                **{side: partial(ask, path) for side, path in paths.items()},
+            }
+            found = _in_turn(sides, count)
+            cells = "".join(f"{median(values):9.1f}" for values in found.values())
+            of_default, of_tuned = (rounds.ratio(found, "portal", side) for side in paths)
+            print(f"{name:30}{cells}{of_default:12.3f}{of_tuned:10.3f}{os.getloadavg()[0]:7.1f}", flush=True)
+
+
+def _took(ask: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    ask()
+    return (time.perf_counter() - start) * 1000
+
+
+def _in_turn(sides: Mapping[str, Callable[[], float]], count: int) -> dict[str, list[float]]:
+    """What each side took, after one turn each that is not told."""
     found: dict[str, list[float]] = {side: [] for side in sides}
-    for side in sides.values():
-        side()
-    for _ in range(count):
-        for side, ask in sides.items():
-            start = time.perf_counter()
-            ask()
-            found[side].append((time.perf_counter() - start) * 1000)
+    for number in range(count + 1):
+        for side, measure in sides.items():
+            took = measure()
+            if number:
+                found[side].append(took)
+    return found
+
+
+def _line(name: str, sides: dict[str, Callable[[], object]], count: int) -> None:
+    found = _in_turn({side: partial(_took, ask) for side, ask in sides.items()}, count)
     cells = {side: f"{median(values):9.2f}" for side, values in found.items()}
     ratio = f"{rounds.ratio(found, 'API', 'query'):8.1f}" if "API" in found else ""
     print(
