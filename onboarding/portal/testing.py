@@ -5,11 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from portal.design.values import money
 from portal.views import Page
-from providers.registry import values_to_try
-from providers.values import TestTable, TestValue
+from providers.registry import profiles_to_try, values_to_try
+from providers.values_to_try import TestTable, TestValue
 from resources.errors import NotVisible
 from tenancy.roles import Permission
 
@@ -29,7 +30,14 @@ class TestValues(Page):
         del request
         if settings.IS_LIVE:
             raise NotVisible("test values")
-        return self.show({"tables": [_table(table) for table in values_to_try()]})
+        may_choose = self.actor.may(Permission.MANAGE_PROCESSORS)
+        return self.show(
+            {
+                "tables": [_table(table) for table in values_to_try()],
+                "profiles": profiles_to_try(),
+                "applications_url": reverse("onboarding:applications") if may_choose else "",
+            }
+        )
 
 
 def _table(table: TestTable) -> dict[str, Any]:

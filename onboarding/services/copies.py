@@ -9,7 +9,7 @@ from onboarding.services import review_items
 from providers import port
 from providers.attempts import Ending
 from providers.copying import is_contradicted, is_old, stamp
-from providers.redaction import redacted, redacted_details
+from providers.redaction import redacted, redacted_details, redacted_text
 from resources.errors import NotVisible
 from tenancy.models import MerchantProfile, Processor
 from tenancy.transactions import Act
@@ -102,7 +102,7 @@ def copy_merchant(current: Act, account: port.Account, provider: str, news: port
         return row
     changes = row.assign(
         {
-            "rejection_reasons": list(news.reasons),
+            "rejection_reasons": [redacted_text(reason) for reason in news.reasons],
             "mid": news.mid,
             "mcc": news.mcc,
             "merchant_name": row.merchant_name or news.merchant_name,
@@ -145,7 +145,7 @@ def copy_verification(current: Act, account: port.Account, provider: str, news: 
     may_be_in_review = row.merchant_id is not None and (bool(row.provider) or news.is_held)
     changes = row.assign(
         {
-            "messages": list(news.messages),
+            "messages": [redacted_text(message) for message in news.messages],
             "raw": None if news.findings is None else redacted(news.findings),
             "trace_id": news.trace_id,
             "payment_instrument_verification_details": None if news.details is None else dict(news.details),
@@ -179,7 +179,8 @@ def copy_instrument_update(
         row.save(force_insert=True)
     elif is_old(row, news) or is_contradicted(current, row, InstrumentUpdate.MOVES, row.state, news.state):
         return row
-    changes = row.assign({"messages": list(news.messages), "trace_id": news.trace_id})
+    messages = [redacted_text(message) for message in news.messages]
+    changes = row.assign({"messages": messages, "trace_id": news.trace_id})
     if news.state != row.state:
         changes |= row.move_to(news.state)
     _save(current, row, changes, provider, news)
@@ -205,12 +206,21 @@ def new_profile(processor: Processor, current: Act) -> MerchantProfile:
     )
 
 
+def note_at_processor(identity: Identity) -> None:
+    """Tell the identity that a merchant was made of it; nothing that it tells of itself changes by that."""
+    if not identity.is_at_processor:
+        Identity.objects.filter(pk=identity.pk, application_id=identity.application_id).update(is_at_processor=True)
+        identity.is_at_processor = True
+
+
 def _new_merchant(current: Act, account: port.Account, news: port.Merchant) -> Merchant:
     """A merchant that the provider knows and we do not."""
     processors = Processor.objects.visible_to(current.by).select_related("default_merchant_profile")
     processor = processors.filter(application_id=account.application_id, processor=news.processor).first()
-    if processor is None or not Identity.objects.visible_to(current.by).filter(pk=news.identity_id).exists():
+    identity = Identity.objects.visible_to(current.by).filter(pk=news.identity_id).first()
+    if processor is None or identity is None:
         raise NotVisible(str(news.id))
+    note_at_processor(identity)
     row = Merchant(
         id=news.id,
         application_id=account.application_id,

@@ -129,7 +129,7 @@ def _copy(current: Act, attempt: Attempt, row: None, ending: Ending) -> PaymentI
     del row
     account = port.Account(attempt.application_id)
     by_hand = current.by.kind == Author.PERSON
-    refuse_others(ending.news, {port.Instrument: attempt.resource_id})
+    refuse_others(ending.news, {port.Instrument: attempt.resource_id}, identity_id=attempt.owner_id)
     for news in ending.news:
         if isinstance(news, port.Instrument):
             via = CreatedVia.PORTAL if by_hand else CreatedVia.API

@@ -96,6 +96,7 @@ def claim_keeping(
         application_id=application_id,
         processor=processor.processor,
         at=at,
+        owner_id=request.identity_id,
     )
     return Keeping(attempt, port.Account(application_id, processor.application_config))
 

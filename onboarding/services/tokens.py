@@ -87,6 +87,7 @@ def claim_token(*, values: Mapping[str, Any], by: Actor, at: datetime) -> Paymen
             application_id=application_id,
             processor=processor.processor,
             at=at,
+            owner_id=identity.pk,
             number=1 + Attempt.objects.visible_to(by).filter(resource_id=key, operation=CLAIM).count(),
         )
         account = port.Account(application_id, processor.application_config)
@@ -160,7 +161,7 @@ def _copy_claim(current: Act, attempt: Attempt, row: None, ending: Ending) -> Pa
     """The instrument; what was certainly not made of the token leaves it as it was."""
     del row
     account = port.Account(attempt.application_id)
-    refuse_others(ending.news, {port.Instrument: attempt.resource_id})
+    refuse_others(ending.news, {port.Instrument: attempt.resource_id}, identity_id=attempt.owner_id)
     for news in ending.news:
         if isinstance(news, port.Instrument):
             via = PaymentInstrument.CreatedVia.TOKEN

@@ -8,6 +8,7 @@ from payments.models import Journal, Transfer
 from payments.services.ledger import SALE, legs_of_sale, post
 from providers import port
 from providers.copying import STAMP, is_contradicted, is_old, stamp
+from providers.redaction import redacted_text
 from resources.errors import NotVisible
 from tenancy.transactions import Act
 
@@ -35,7 +36,7 @@ def copy_transfer(
         row = _new(current, account, news)
     elif is_old(row, news) or is_contradicted(current, row, Transfer.MOVES, row.state, news.state):
         return row
-    changes = row.assign({name: _value(getattr(news, name)) for name in _TOLD})
+    changes = row.assign({name: _value(getattr(news, name)) for name in _TOLD} | _words(news))
     changes.pop("messages", None)
     if news.state != row.state:
         changes |= row.move_to(news.state)
@@ -89,6 +90,14 @@ def _new(current: Act, account: port.Account, news: port.Transfer) -> Transfer:
     )
     row.save(force_insert=True)
     return row
+
+
+def _words(news: port.Transfer) -> dict[str, Any]:
+    """Sentences in which a provider may quote a number."""
+    return {
+        "failure_message": redacted_text(news.failure_message) if news.failure_message else news.failure_message,
+        "messages": [redacted_text(message) for message in news.messages],
+    }
 
 
 def _value(told: Any) -> Any:

@@ -22,6 +22,7 @@ from providers import clock, port
 from providers.crash import crash_point
 from providers.models import Attempt
 from providers.port import Answer, NotSent, OutcomeUnknown, Verdict
+from providers.redaction import redacted_text
 from providers.registry import provider_of
 from resources import ids
 from resources.models import Resource
@@ -104,6 +105,7 @@ def claim(
     at: datetime,
     amount: int | None = None,
     currency: str = "",
+    owner_id: uuid.UUID | None = None,
     is_deferred: bool = False,
     named: str = "",
     number: int = 1,
@@ -112,7 +114,8 @@ def claim(
 
     Deferred, it is left to the worker. Otherwise its job lies ready for the case that nobody comes back with a verdict.
     `at` is wall time. The reference is the resource's id and `number`, which tells apart what may be asked for again;
-    `named` is what stands there instead of the id, where other acts on the resource have taken it.
+    `named` is what stands there instead of the id, where other acts on the resource have taken it. `owner_id` is for
+    `copy` to compare with what the provider makes.
     """
     provider = provider_of(processor)
     limit = timedelta(0) if is_deferred else provider.capabilities.time_limit + SPARE
@@ -127,6 +130,7 @@ def claim(
         provider=provider.name,
         amount=amount,
         currency=currency,
+        owner_id=owner_id,
         sends=0 if is_deferred else 1,
         leased_until=at + limit,
         next_check_at=at + limit,
@@ -283,7 +287,7 @@ def _ending_of(attempt: Attempt, answer: Answer | None) -> Ending:
         state,
         news=answer.news,
         code=answer.code,
-        message=answer.message,
+        message=redacted_text(answer.message),
         ask_again_in=answer.ask_again_in if state == State.WAITING else None,
     )
 

@@ -58,6 +58,7 @@ class Attempt(models.Model):
     provider = models.CharField(max_length=20)
     amount = models.BigIntegerField(null=True, help_text="Minor units, where money moves.")
     currency = models.CharField(max_length=3, blank=True)
+    owner_id = models.UUIDField(null=True, help_text="Whose the resource will be, where the provider makes it.")
     state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
     code = models.CharField(max_length=80, blank=True, help_text="Of the refusal, or why nothing is known.")
     message = models.CharField(max_length=200, blank=True)

@@ -18,26 +18,23 @@ _SECRET_WORDS = frozenset(
 )  # fmt: skip
 _SECRET_NAMES = frozenset(
     {
-        "accountnumber", "birthdate", "cardnumber", "cvc", "cvc2", "cvn", "cvv", "cvv2", "dateofbirth", "dob", "ein",
-        "pan", "pin", "securitycode", "socialsecuritynumber", "ssn", "taxid", "track1", "track2", "trackdata",
+        "accountno", "accountnum", "accountnumber", "acctno", "acctnum", "acctnumber", "birthdate", "birthday",
+        "cardno", "cardnum", "cardnumber", "cvc", "cvc2", "cvccode", "cvn", "cvv", "cvv2", "cvvcode", "dateofbirth",
+        "dob", "ein", "iban", "itin", "pan", "pannumber", "pin", "pinblock", "securitycode", "socialsecuritynumber",
+        "ssn", "taxid", "taxidnumber", "taxnumber", "tin", "track1", "track2", "trackdata",
     }
 )  # fmt: skip
-"""What a name is, or ends with: bankAccountNumber, business_tax_id."""
+"""What a name is, or ends with: bankAccountNumber, business_tax_id; also over two levels: a card's number."""
 _NO_SECRETS = frozenset({"idempotency_key", "operation_key"})
 _KEPT_DETAILS = frozenset({"currency", "descriptor", "id", "mcc", "mid", "name", "state", "status", "tid", "type"})
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){8,}(?![0-9A-Za-z])")
+"""Of nine digits and more in a sentence, as of a card, an account or a person, with blanks and dashes between."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
-def redacted(told: Any, name: str = "") -> Any:
+def redacted(told: Any) -> Any:
     """What a provider said, with a mask over everything whose name is that of a secret, however deep it stands."""
-    if _is_secret(name):
-        return _masked(told)
-    if isinstance(told, Mapping):
-        inner = redacted_details if name == "processor_details" else _redacted_members
-        return inner(told)
-    if isinstance(told, list | tuple):
-        return [redacted(item) for item in told]
-    return told
+    return _redacted(told, "", within="")
 
 
 def redacted_details(details: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,8 +42,25 @@ def redacted_details(details: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _detail(name, value) for name, value in details.items()}
 
 
-def _redacted_members(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: redacted(value, name) for name, value in told.items()}
+def redacted_text(sentence: str) -> str:
+    """A sentence of a provider, for people, with a mask over what may be the number that it complains of."""
+    return _NUMBER.sub(MASK, sentence)
+
+
+def _redacted(told: Any, name: str, *, within: str) -> Any:
+    if _is_secret(name, within):
+        return _masked(told)
+    if isinstance(told, Mapping):
+        if name == "processor_details":
+            return redacted_details(told)
+        return {inner: _redacted(value, inner, within=name) for inner, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_redacted(item, name, within="") for item in told]
+    return redacted_text(told) if isinstance(told, str) and _is_sentence(told) else told
+
+
+def _is_sentence(text: str) -> bool:
+    return " " in text and any(letter.isalpha() for letter in text)
 
 
 def _detail(name: str, value: Any) -> Any:
@@ -64,11 +78,12 @@ def _masked(value: Any) -> Any:
     return value if value is None or isinstance(value, bool) else MASK
 
 
-def _is_secret(name: str) -> bool:
+def _is_secret(name: str, within: str = "") -> bool:
     words = _words(name)
-    if "_".join(words) in _NO_SECRETS:
+    if not words or "_".join(words) in _NO_SECRETS:
         return False
-    ends = ("".join(words[at:]) for at in range(len(words)))
+    path = [*(word.removesuffix("s") for word in _words(within)), *words]
+    ends = ("".join(path[at:]) for at in range(len(path)))
     return not _SECRET_NAMES.isdisjoint(ends) or "".join(words) in _SECRET_WORDS or not _SECRET_WORDS.isdisjoint(words)
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from django.conf import settings
 
 from providers.port import Provider
-from providers.values import TestTable
+from providers.values_to_try import TestProfile, TestTable
 from resources.errors import DomainError
 from tenancy.models import Processor
 
@@ -37,3 +37,12 @@ def values_to_try() -> tuple[TestTable, ...]:
     from providers.sandbox import catalogue  # noqa: PLC0415 - as above
 
     return catalogue.tables()
+
+
+def profiles_to_try() -> tuple[TestProfile, ...]:
+    """What changes those answers; none in a live installation."""
+    if settings.IS_LIVE:
+        return ()
+    from providers.sandbox import catalogue  # noqa: PLC0415 - as above
+
+    return catalogue.profiles()

@@ -143,6 +143,25 @@ def test_claim_is_answered_with_another_card_or_the_token(place: Place) -> None:
         assert PaymentInstrument.objects.get(pk=key).identity_id == place.buyer.pk
 
 
+@pytest.mark.parametrize("way", ["number", "token"])
+def test_card_is_answered_for_another_owner(place: Place, way: str) -> None:
+    body = CARD | {"identity": place.buyer.public_id}
+    if way == "token":
+        token = ApiClient().post(f"/applications/{place.application.public_id}/tokens", CARD).json()
+        body = {"type": "TOKEN", "token": token["id"], "identity": place.buyer.public_id}
+    place.provider.twist = each(port.Instrument, identity_id=place.other.pk)
+
+    answer = place.partner.post("/payment_instruments", body)
+
+    with transaction(by=system("test")):
+        of_the_other = PaymentInstrument.objects.filter(identity=place.other).count()
+    attempt = place.attempt("token_claim" if way == "token" else "tokenization")
+    assert (answer.status_code, attempt.state, of_the_other) == (503, State.UNKNOWN, 1)
+    assert place.resolve(attempt.operation).state == State.ACCEPTED
+    with transaction(by=system("test")):
+        assert PaymentInstrument.objects.filter(identity=place.buyer).count() == 2
+
+
 @pytest.mark.parametrize("lie", ["verification of another card", "another card", "a merchant's"])
 def test_inquiry_is_answered_for_another_card(place: Place, lie: str) -> None:
     place.provider.twist = {

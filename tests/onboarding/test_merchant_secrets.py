@@ -24,6 +24,8 @@ from tests.providers.scripted import Scripted, stand_behind_processors
 pytestmark = pytest.mark.django_db
 
 NEEDLE = "hunter2-of-the-processor"
+NUMBER = "000123454321"
+WHY = f"There is no account {NUMBER}."
 DETAILS: dict[str, Any] = {
     "mid": "FNX4711",
     "api_key": NEEDLE,
@@ -38,16 +40,18 @@ def loose_lipped(act: ProvisionMerchant, state: str = "APPROVED", version: str =
     now = timezone.now()
     common: dict[str, Any] = {"version": version, "created_at": now, "updated_at": now, "tags": {}}
     raw = {"processor_details": DETAILS, "api_key": NEEDLE, "inner": [{"clientSecret": NEEDLE}], "mid": "FNX4711"}
+    raw |= {"bank_account": {"number": NUMBER}, "why": WHY}
     verification = port.Verification(
         id=act.verification_id, raw=raw, merchant_id=act.id, identity_id=act.identity_id, processor="DUMMY_V1",
-        state="SUCCEEDED", messages=(), trace_id="T1", findings={"check": "MATCH", "access_token": NEEDLE}, **common,
+        state="SUCCEEDED", messages=(WHY,), trace_id="T1", findings={"check": "MATCH", "access_token": NEEDLE},
+        **common,
     )  # fmt: skip
     merchant = port.Merchant(
         id=act.id, raw=raw, identity_id=act.identity_id, verification_id=act.verification_id, processor="DUMMY_V1",
         onboarding_state=state, mid="FNX4711", mcc="5812", merchant_name="Bobs Burgers", processor_details=DETAILS,
-        **common,
+        reasons=(WHY,), **common,
     )  # fmt: skip
-    return Answer(Verdict.ACCEPTED, (merchant, verification))
+    return Answer(Verdict.ACCEPTED, (merchant, verification), message=WHY)
 
 
 class Place:
@@ -97,6 +101,7 @@ def test_secrets_are_in_no_table(place: Place) -> None:
     assert place.merchant.onboarding_state == "APPROVED"
     assert tables_that_hold("FNX4711") != []
     assert tables_that_hold(NEEDLE) == []
+    assert tables_that_hold(NUMBER) == []
 
 
 @pytest.mark.parametrize("who", ["partner", "platform"])

@@ -57,6 +57,24 @@ def till(db: None, monkeypatch: pytest.MonkeyPatch) -> Till:
     return till
 
 
+def test_number_that_a_message_quotes_is_not_kept(till: Till) -> None:
+    quote = "Card 4895142232120006 is not known."
+    till.provider.answers = [
+        lambda sale: Answer(
+            Verdict.REFUSED,
+            (told(sale, "FAILED", failure_code="INVALID_CARD", failure_message=quote, messages=(quote,)),),
+            code="INVALID_CARD",
+            message=quote,
+        )
+    ]
+
+    till.sell()
+
+    transfer, attempt = till.transfer, till.attempt
+    texts = [transfer.failure_message, *transfer.messages, attempt.message]
+    assert [text.replace("•", "") for text in texts] == ["Card  is not known."] * 3
+
+
 # --- what it speaks of ------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from providers.redaction import MASK, redacted, redacted_details
+from providers.redaction import MASK, redacted, redacted_details, redacted_text
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("error")
         "account_number", "cardNumber", "security_code", "cvv", "tax_id", "businessTaxId", "ssn", "pan",
         "cvv2", "CVV2", "cvc2", "track1", "track2", "trackData", "primaryAccountNumber", "bank_account_number",
         "cardCvv", "card_security_code", "ownerSsn", "date_of_birth", "birthdate", "social_security_number", "taxid",
+        "cardNo", "acct_number", "iban", "panNumber", "taxIdNumber",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["hunter2", 4711, ["a", "b"], {"mid": "1", "name": "n"}])
@@ -26,12 +27,43 @@ def test_secret_is_masked_wherever_it_stands(name: str, value: Any) -> None:
     assert redacted_details({name: value}) == {name: MASK}
 
 
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("card", "number"), ("cards", "number"), ("bankAccount", "number"), ("account", "no"), ("security", "code"),
+        ("tax", "id"), ("payment_card", "Number"),
+    ],
+)  # fmt: skip
+def test_secret_is_masked_whose_name_stands_on_two_levels(outer: str, inner: str) -> None:
+    assert redacted({outer: {inner: "4711", "id": 1}})[outer][inner] == MASK
+    assert redacted({outer: [{inner: "4711"}]}) == {outer: [{inner: MASK}]}
+
+
+@pytest.mark.parametrize("number", ["4111111111111111", "4111 1111 1111 1111", "123-45-6789", "000123456789"])
+def test_number_in_a_sentence_is_masked(number: str) -> None:
+    assert redacted_text(f"No account {number}, or closed.") == f"No account {MASK}, or closed."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Amount 12345678 is above 1,200.50.", "Ask for PIe2YvpcjvoVJ6PzoRPBK137.", "Trace 8b7a0f5e1234567890c.", ""],
+)
+def test_sentence_without_such_a_number_is_told(sentence: str) -> None:
+    assert redacted_text(sentence) == sentence
+
+
+def test_list_of_details_shows_only_what_is_known_to_be_shown() -> None:
+    assert redacted({"processor_details": [{"mid": "1", "plain": "x"}]}) == {
+        "processor_details": [{"mid": "1", "plain": MASK}]
+    }
+
+
 def test_what_is_no_secret_is_told() -> None:
     told = {
         "id": "TR1", "state": "SUCCEEDED", "amount": 100, "approval_code": "123456", "operation_key": "SALE",
         "idempotency_key": "order-7", "security_code_verification": "MATCHED", "tax_id_check": "MATCH",
         "tax_id_provided": True, "cvv2_result_code": "M", "keyboard": "qwerty", "nothing": None,
-        "reasons": ["one", "two"],
+        "reasons": ["one", "two"], "order": {"number": 7}, "account": {"id": "A1", "state": "OPEN"},
     }  # fmt: skip
 
     assert redacted(told) == told

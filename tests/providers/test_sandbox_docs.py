@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 from stdnum import luhn
+from stdnum.us import rtn
 
 from providers.failures import DISABLING
 from providers.sandbox import catalogue, faults, scenarios
@@ -42,6 +43,11 @@ def test_card_types() -> None:
     assert table("number", "`card_type`") == {number: (name,) for number, name in scenarios.CARD_TYPES.items()}
 
 
+def test_bank_accounts() -> None:
+    assert set(table("number", "what it is")) == {scenarios.BANK_ACCOUNT}
+    assert rtn.is_valid(scenarios.BANK_ACCOUNT)
+
+
 def test_inquiries() -> None:
     told = {number: codes[:3] for number, codes in table("number", "`fast_funds_indicator`").items()}
 
@@ -77,6 +83,7 @@ def test_portal_shows_what_the_document_tells() -> None:
     assert by_name["cards"] | by_name["card-types"] == set(scenarios.CARDS | scenarios.CARD_TYPES)
     assert (by_name["inquiries"], by_name["updates"]) == (set(scenarios.INQUIRIES), set(scenarios.UPDATES))
     assert by_name["tax-ids"] == set(scenarios.PROVISIONING)
+    assert by_name["bank-accounts"] == {scenarios.BANK_ACCOUNT}
     assert {value for value in shown if not re.search(rf"^\| (?:amount )?{value} \|", TEXT, re.MULTILINE)} == set()
 
 

@@ -34,6 +34,10 @@ class Migration(migrations.Migration):
                 ("amount", models.BigIntegerField(help_text="Minor units, where money moves.", null=True)),
                 ("currency", models.CharField(blank=True, max_length=3)),
                 (
+                    "owner_id",
+                    models.UUIDField(help_text="Whose the resource will be, where the provider makes it.", null=True),
+                ),
+                (
                     "state",
                     models.CharField(
                         choices=[

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from providers.failures import DISABLING, normalise
 from providers.sandbox import scenarios
 from providers.sandbox.scenarios import Card, CardUpdate, Inquiry, Profile, Underwriter
-from providers.values import TestTable, TestValue
+from providers.values_to_try import TestProfile, TestTable, TestValue
 
 _FLAGS = {
     Card.ADDRESS_MISMATCH.value: scenarios.AMOUNTS[scenarios.ADDRESS_MISMATCH_AMOUNT],
@@ -24,6 +24,10 @@ _KINDS = {"C": "Credit", "D": "Debit", "H": "Charge card", "P": "Prepaid", "R": 
 _FAST_FUNDS = {"B": "fast funds", "D": "fast funds at home only", "N": "no fast funds"}
 _ABROAD = {True: "", False: ", issued abroad"}
 _AT_HOME = 840
+_PROFILES = {
+    Profile.REALISTIC: "Batches, later verdicts and issuers take as long as live ones; the values are the same.",
+    Profile.FINIX_2026: "The pace is as without a profile; the values that name this profile are added.",
+}
 
 
 def tables() -> tuple[TestTable, ...]:
@@ -52,6 +56,14 @@ def tables() -> tuple[TestTable, ...]:
             tuple(_cards()),
         ),
         TestTable(
+            "bank-accounts",
+            "Bank accounts",
+            "Number",
+            "Any routing number whose digits check, and any account number of 5 to 17 digits; all are taken.",
+            (TestValue(scenarios.BANK_ACCOUNT, "A routing number, and an account number as well."),),
+            outcome="What it is",
+        ),
+        TestTable(
             "card-types",
             "Kinds of cards",
             "Card number",
@@ -75,6 +87,10 @@ def tables() -> tuple[TestTable, ...]:
             tuple(_update(number, found) for number, found in scenarios.UPDATES.items()),
         ),
     )
+
+
+def profiles() -> tuple[TestProfile, ...]:
+    return tuple(TestProfile(profile.value, _PROFILES[profile]) for profile in Profile)
 
 
 def _tax_ids() -> Iterator[TestValue]:

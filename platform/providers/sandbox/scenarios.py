@@ -124,6 +124,9 @@ UPDATED_NETWORKS = frozenset({"VISA", "MASTERCARD", "DISCOVER"})
 YEARS_ADDED = 4
 """By how many years a new date is later."""
 
+BANK_ACCOUNT = "123123123"
+"""Routing number and account number of the documents' sample. No number of a bank account decides anything here."""
+
 AMOUNTS = {
     100: "",
     102: "GENERIC_DECLINE",

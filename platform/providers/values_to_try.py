@@ -17,6 +17,16 @@ class TestValue:
 
 
 @dataclass(frozen=True)
+class TestProfile:
+    """A setting of the processor under which it answers otherwise."""
+
+    __test__ = False
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class TestTable:
     """Values of one kind. `label` names what is typed, `hint` says where."""
 
