@@ -12,7 +12,8 @@ FIELDS = frozenset({
 })  # fmt: skip
 """What a line may hold. A field that is not declared here is dropped, so that a new one is a decision."""
 
-_TOKEN_IN_PATH = re.compile(r"(/join/)[^/\s]+")  # a link is a way in, and a path is told by Django's own loggers
+# A link is a way in, and a path is told by Django's own loggers.
+_TOKEN_IN_PATH = re.compile(r"(/join/|/reset/key/)[^/\s]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 

@@ -1,7 +1,7 @@
 """Headers and session limits of the browser's side."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
+from portal.signing_in import IDLE, end_session
 from tenancy.services import WHY_LOST, has_lost_factor
 
 _STARTED = "signed_in_at"
 _SEEN = "seen_at"
-_IDLE = timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
 
 class BrowserHeaders:
@@ -53,11 +53,11 @@ class SessionLimits:
             now = timezone.now()
             started = request.session.setdefault(_STARTED, now.isoformat())
             if now - datetime.fromisoformat(started) >= settings.SESSION_ABSOLUTE_AGE:
-                logout(request)
+                end_session(request, is_idle=False)
             elif not _asks_by_itself(request):
                 request.session[_SEEN] = now.isoformat()
-            elif now - datetime.fromisoformat(request.session.get(_SEEN, started)) >= _IDLE:
-                logout(request)
+            elif now - datetime.fromisoformat(request.session.get(_SEEN, started)) >= IDLE:
+                end_session(request, is_idle=True)
         return self.get_response(request)
 
 

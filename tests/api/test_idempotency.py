@@ -490,6 +490,17 @@ def test_first_that_is_still_running_is_named(shop: Shop) -> None:
     assert (shop.sell("K").json()["state"], shop.sell("K").json()["id"]) == ("SUCCEEDED", first.json()["id"])
 
 
+def test_stranger_does_not_hold_a_thread_for_the_first_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_WAIT_SECONDS", 600.0)
+    path, stranger = f"/applications/{shop.application.public_id}/tokens", ApiClient()
+    shop.arrange("TIMEOUT_AFTER", "tokenise_card")
+    stranger.post(path, CARD, Idempotency_Key="K")
+
+    again = stranger.post(path, CARD, Idempotency_Key="K")
+
+    assert refusal(again) == (409, IN_PROGRESS)
+
+
 @pytest.mark.usefixtures("_impatient")
 def test_instrument_that_may_be_kept_holds_its_key_until_that_is_known(shop: Shop) -> None:
     body = CARD | {"identity": shop.buyer.public_id}

@@ -38,6 +38,13 @@ def test_token_of_a_link_is_not_written(form: str) -> None:
     assert line.count("review/") == 2
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_key_of_a_new_password_is_not_written(form: str) -> None:
+    path = f"/dashboard/account/password/reset/key/3-{NEEDLE}/"
+
+    assert NEEDLE not in written(form, f"Internal Server Error: {path}", path=path)
+
+
 def test_line_is_json_with_declared_fields() -> None:
     with structlog.contextvars.bound_contextvars(request_id="r1", secret=NEEDLE):
         line = json.loads(written(kind="a.b", attempt=3, status=503))

@@ -53,3 +53,48 @@ def test_session_that_ended_meanwhile_does_not_come_back() -> None:
         slow.save()
 
     assert not Session.objects.filter(session_key=key).exists()
+
+
+def test_request_that_changes_something_else_leaves_what_another_has_put_in_and_taken_out() -> None:
+    session = begun()
+    session["secret"] = "shown once"
+    session["seen_at"] = "noon"
+    session.save()
+    slow, quick = SessionStore(session.session_key), SessionStore(session.session_key)
+    assert slow["secret"] == quick["secret"] == "shown once"
+
+    del quick["secret"]
+    quick["message"] = "Thistle Tea was created."
+    quick.save()
+    slow["seen_at"] = "a minute later"
+    slow.save()
+    slow["seen_at"] = "two minutes later"
+    slow.save()
+
+    assert dict(SessionStore(session.session_key).items()) == {
+        "signed_in": "yes", "seen_at": "two minutes later", "message": "Thistle Tea was created.",
+    }  # fmt: skip
+
+
+def test_session_that_ended_meanwhile_does_not_come_back_with_a_change_either() -> None:
+    key = begun().session_key
+    slow = SessionStore(key)
+    slow["signed_in"] = "no"
+    SessionStore(key).delete()
+
+    with pytest.raises(UpdateError):
+        slow.save()
+
+    assert not Session.objects.filter(session_key=key).exists()
+
+
+def test_session_under_another_key_has_all_of_it() -> None:
+    session = SessionStore(begun().session_key)
+    session["proved"] = "now"
+    session.cycle_key()
+    session["message"] = "Welcome."
+    session.save()
+
+    assert dict(SessionStore(session.session_key).items()) == {
+        "signed_in": "yes", "proved": "now", "message": "Welcome.",
+    }  # fmt: skip
