@@ -1,6 +1,6 @@
 """Who did what. Looking is itself written down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import django_filters
@@ -15,6 +15,8 @@ from events.models import Audit, Author
 from events.services import record_audit
 from portal.design.states import badge, words
 from portal.design.values import moment
+from portal.navigation import label_of
+from portal.subjects import Handle, Subject, subjects_of
 from portal.views import ListPage
 from tenancy.roles import Permission
 from tenancy.services import platform_id
@@ -25,9 +27,12 @@ LOOKING = "read_audit"
 _WORDS = {
     "sign_in": "Sign in to the portal",
     "sign_out": "Sign out of the portal",
-    "log_in": "Sign in to the API",
     "create_api_user": "Create API key",
     "update_api_user": "Update API key",
+    "rotate_api_user": "Rotate API key",
+    "end_previous_secret": "End old secret of API key",
+    "update_card": "Look up new card data",
+    "log_in": "Sign in to the API",
 }
 """Where the name of an action alone would read oddly, or like another one."""
 
@@ -65,11 +70,13 @@ class AuditList(ListPage):
     columns: ClassVar = [
         {"label": "Action"},
         {"label": "Result", "css": "shrink"},
+        {"label": "About", "css": "cell-name"},
         {"label": "By", "css": "cell-person"},
         {"label": "When", "css": "shrink"},
         {"label": "Reason", "css": "cell-long"},
-        {"label": "From", "css": "cell-address cell-extra"},
     ]
+
+    subjects: Mapping[Handle, Subject]
 
     def get(self, request: HttpRequest, **options: Any) -> HttpResponse:
         with transaction(by=self.actor):
@@ -80,30 +87,54 @@ class AuditList(ListPage):
         found = Audit.objects.filter(application_id__in=self.actor.application_ids)
         return found.annotate(created_at=F("occurred_at"))
 
+    def rows(self, resources: Sequence[Audit]) -> list[Mapping[str, Any]]:
+        handles = {(row.resource_kind, row.resource_id) for row in resources if row.resource_id is not None}
+        self.subjects = subjects_of(handles, by=self.actor)
+        return super().rows(resources)
+
     def row(self, resource: Audit) -> Mapping[str, Any]:
+        is_done = resource.result == Audit.Result.DONE
+        subject = self.subjects.get((resource.resource_kind, resource.resource_id)) if resource.resource_id else None
         return {
             "cells": [
                 _action_in_words(resource.action),
-                badge(
-                    "DONE" if resource.result == Audit.Result.DONE else "DECLINED", label=resource.get_result_display()
-                ),
+                badge("DONE" if is_done else "DECLINED", label=resource.get_result_display()),
+                _subject(subject) if subject else None,
                 _author(resource),
                 moment(resource.occurred_at),
                 resource.reason,
-                resource.address,
             ],
         }
 
 
 def _action_in_words(action: str) -> str:
-    """The name of an act in words. A refusal is named by method and route, which are shown as they are."""
-    if " " in action:
-        parts = ((part,) for part in action.replace(":", ":\n").replace("/", "/\n").splitlines())
-        return format_html("<code>{}</code>", format_html_join(mark_safe("<wbr>"), "{}", parts))
-    return _WORDS.get(action) or words(action)
+    """The name of an act in words. A refusal is recorded by method and route, which stand below what they mean."""
+    if " " not in action:
+        return _WORDS.get(action) or words(action)
+    method, _, route = action.partition(" ")
+    parts = ((part,) for part in action.replace(":", ":\n").replace("/", "/\n").splitlines())
+    code = format_html("<code>{}</code>", format_html_join(mark_safe("<wbr>"), "{}", parts))
+    return format_html("{}<small>{}</small>", _refused_in_words(method, route), code)
+
+
+def _refused_in_words(method: str, route: str) -> str:
+    _, is_page, name = route.partition(":")
+    if not is_page:
+        return "Call the API"
+    what = label_of(route) or words(name.replace("-", " ")).lower()
+    return f"Open {what}" if method in {"GET", "HEAD"} else f"Send {what}"
+
+
+def _subject(subject: Subject) -> str:
+    """What was acted upon: its name, which leads to its page, and what it is."""
+    name = format_html("<code>{}</code>", subject.name) if subject.is_id and subject.name else subject.name
+    name = format_html('<a href="{}">{}</a>', subject.url, name) if subject.url else name
+    return format_html("{} <small>{}</small>", name, subject.kind) if name else subject.kind
 
 
 def _author(resource: Audit) -> str:
+    """Who it was, in what role, and from where."""
     role = resource.author_role.removeprefix("ROLE_").capitalize()
     name = format_html("<code>{}</code>" if resource.author_kind == Author.API_USER else "{}", resource.author_name)
-    return format_html("{} <small>{}</small>", name, role) if role else name
+    below = " · ".join(part for part in (role, resource.address) if part)
+    return format_html("{} <small>{}</small>", name, below) if below else name

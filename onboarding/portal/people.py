@@ -35,7 +35,7 @@ class People(ListPage):
         {"label": "Role"},
         {"label": "Application"},
         {"label": "State"},
-        {"label": "Last signed in", "css": "shrink"},
+        {"label": "Last signed in", "css": "shrink cell-labelled"},
     ]
 
     def visible(self) -> QuerySet[Person]:

@@ -1,5 +1,7 @@
 """Pages of API keys: those of one application, and all of them under SYSTEM."""
 
+import uuid
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -9,18 +11,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.timesince import timeuntil
 
 from onboarding.filters import ApiUserFilter
-from onboarding.forms.applications import PlatformUserForm
-from onboarding.portal.applications import ApplicationPage, application_frame
+from onboarding.forms.applications import ApiUserForm, ApiUserNameForm, PlatformUserForm
+from onboarding.portal.applications import application_frame
+from onboarding.portal.identities import ChooseApplication
+from onboarding.portal.once import SentBefore, new_key, once, renew
 from portal import step_up
 from portal.design.states import badge
 from portal.design.values import id_chip, moment
 from portal.handover import hand_over, take_over
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
-from resources.errors import ChangedMeanwhile
+from resources.errors import ChangedMeanwhile, DomainError
 from resources.lookup import find
 from tenancy import services as tenancy
 from tenancy.models import ApiUser
@@ -29,11 +34,11 @@ from tenancy.transactions import transaction
 
 OVERLAPS = (
     (0, "Ends now"),
-    (3_600, "Opens for an hour more"),
-    (86_400, "Opens for a day more"),
-    (604_800, "Opens for seven days more"),
+    (3_600, "Works for another hour"),
+    (86_400, "Works for another day"),
+    (604_800, "Works for another seven days"),
 )
-"""For how long the old secret of a rotated key still opens, in seconds."""
+"""For how long the old secret of a rotated key still works, in seconds."""
 
 
 class ApiUserList(ListPage):
@@ -45,11 +50,11 @@ class ApiUserList(ListPage):
     filter_class = ApiUserFilter
     noun = ("API key", "API keys")
     columns: ClassVar = [
-        {"label": "User id"},
+        {"label": "Name", "css": "cell-name"},
         {"label": "Role"},
         {"label": "Application"},
         {"label": "State"},
-        {"label": "Last used", "css": "shrink"},
+        {"label": "Last used", "css": "shrink cell-labelled"},
         {"label": "Created", "css": "shrink cell-extra"},
     ]
 
@@ -60,7 +65,7 @@ class ApiUserList(ListPage):
         return {
             "url": reverse("onboarding:api-user", args=[resource.public_id]),
             "cells": [
-                resource.public_id,
+                _named(resource),
                 Role(resource.role).label,
                 resource.application.name if resource.application else None,
                 badge(resource.enabled),
@@ -70,7 +75,10 @@ class ApiUserList(ListPage):
         }
 
     def context(self) -> dict[str, Any]:
-        return {"may_create": self.actor.may(Permission.CREATE_PLATFORM_USERS)}
+        return {
+            "may_create": self.actor.may(Permission.CREATE_API_USERS),
+            "may_create_platform": self.actor.may(Permission.CREATE_PLATFORM_USERS),
+        }
 
 
 class ApplicationUsers(ApiUserList):
@@ -79,10 +87,10 @@ class ApplicationUsers(ApiUserList):
     section = "applications"
     template_name = "onboarding/application_users.html"
     columns: ClassVar = [
-        {"label": "User id"},
+        {"label": "Name", "css": "cell-name"},
         {"label": "Role"},
         {"label": "State"},
-        {"label": "Last used", "css": "shrink"},
+        {"label": "Last used", "css": "shrink cell-labelled"},
         {"label": "Created", "css": "shrink cell-extra"},
     ]
 
@@ -94,7 +102,7 @@ class ApplicationUsers(ApiUserList):
         return {
             "url": reverse("onboarding:api-user", args=[resource.public_id]),
             "cells": [
-                resource.public_id,
+                _named(resource),
                 Role(resource.role).label,
                 badge(resource.enabled),
                 moment(resource.last_used_at),
@@ -107,56 +115,115 @@ class ApplicationUsers(ApiUserList):
         return {**frame, "may_create": self.actor.may(Permission.CREATE_API_USERS)}
 
 
-class CreateApplicationUser(ApplicationPage):
-    """One more key for an application, shown on the next page."""
+class ChooseKeyApplication(ChooseApplication):
+    """Whose key is to be made."""
 
     permission = Permission.CREATE_API_USERS
-    tab = "API KEYS"
+    section = "api-users"
+    leads_to = "onboarding:create-application-user"
+    heading = "New API key"
+    trail = ("API keys", "onboarding:api-users", "New")
 
-    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """Where one lands who signed in again, or proved who they are, before the POST; the button is in the list."""
-        del request
-        return HttpResponseRedirect(reverse("onboarding:application-users", args=[pk]))
 
-    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+class _CreateKey(Page):
+    """Asks for a name and makes a key, once however often the form is sent. The next page shows its secret."""
+
+    template_name = "onboarding/api_user_form.html"
+    form_class: ClassVar[type[ApiUserForm]] = ApiUserForm
+
+    def get(self, request: HttpRequest, **place: str) -> HttpResponse:
         if step_up.is_due(request):
             return step_up.ask(request.path)
+        return self._show(self.form_class(initial={"key": new_key()}), **place)
+
+    def post(self, request: HttpRequest, **place: str) -> HttpResponse:
+        if step_up.is_due(request):
+            return step_up.ask(request.path)
+        form = self.form_class(request.POST)
+        if form.is_valid():
+            told = {name: value for name, value in form.cleaned_data.items() if name != "key"}
+            try:
+                user: ApiUser = once(
+                    "portal create api key",
+                    key=form.cleaned_data["key"],
+                    told=[request.path, told],
+                    do=lambda: self._make(told, **place),
+                    made=self._made,
+                    by=self.actor,
+                )
+            except DomainError as error:
+                if isinstance(error, SentBefore):
+                    renew(form, new_key())
+                form.add_error(None, str(error))
+            else:
+                return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
+        return self._show(form, **place)
+
+    @abstractmethod
+    def values(self, told: Mapping[str, Any], **place: str) -> dict[str, Any]:
+        """What the key is made with."""
+
+    @abstractmethod
+    def frame(self, **place: str) -> dict[str, Any]:
+        """Heading, breadcrumbs and the way back of the form's page."""
+
+    def _make(self, told: Mapping[str, Any], **place: str) -> ApiUser:
+        values = self.values(told, **place)
+        user, secret = tenancy.create_api_user(name=told["name"], by=self.actor, at=timezone.now(), **values)
+        hand_over(self.request, user.public_id, secret)
+        return user
+
+    def _made(self, key: uuid.UUID) -> ApiUser | None:
+        return ApiUser.objects.visible_to(self.actor).filter(pk=key).first()
+
+    def _show(self, form: ApiUserForm, **place: str) -> HttpResponse:
+        return self.show({**self.frame(**place), "form": form})
+
+
+class CreateApplicationUser(_CreateKey):
+    """One more key for an application."""
+
+    permission = Permission.CREATE_API_USERS
+    section = "applications"
+
+    def values(self, told: Mapping[str, Any], **place: str) -> dict[str, Any]:
+        del told
         with transaction(by=self.actor):
-            application = self.application(pk)
-        user, secret = tenancy.create_api_user(
-            role=Role.PARTNER,
-            application=application,
-            identity_id=application.owner_id,
-            by=self.actor,
-            at=timezone.now(),
-        )
-        hand_over(request, user.public_id, secret)
-        return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
+            application = tenancy.find_application(place["pk"], by=self.actor)
+        return {"role": Role.PARTNER, "application": application, "identity_id": application.owner_id}
+
+    def frame(self, **place: str) -> dict[str, Any]:
+        with transaction(by=self.actor):
+            application = tenancy.find_application(place["pk"], by=self.actor)
+        keys = reverse("onboarding:application-users", args=[application.public_id])
+        frame = application_frame(self.actor, application, "API KEYS", "New")
+        return {
+            "application": application,
+            "heading": "New API key",
+            "cancel_url": keys,
+            "breadcrumbs": [*frame["breadcrumbs"][:-1], ("API keys", keys), ("New", "")],
+        }
 
 
-class CreatePlatformUser(Page):
-    """A key for a program of the platform itself, shown once."""
+class CreatePlatformUser(_CreateKey):
+    """A key for a program of the platform itself."""
 
     permission = Permission.CREATE_PLATFORM_USERS
     section = "api-users"
-    template_name = "onboarding/platform_user_form.html"
+    form_class = PlatformUserForm
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return step_up.ask(request.path) if step_up.is_due(request) else self._show(PlatformUserForm())
+    def values(self, told: Mapping[str, Any], **place: str) -> dict[str, Any]:
+        del place
+        return {"role": Role(told["role"])}
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        if step_up.is_due(request):
-            return step_up.ask(request.path)
-        form = PlatformUserForm(request.POST)
-        if not form.is_valid():
-            return self._show(form)
-        role = Role(form.cleaned_data["role"])
-        user, secret = tenancy.create_api_user(role=role, by=self.actor, at=timezone.now())
-        hand_over(request, user.public_id, secret)
-        return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
-
-    def _show(self, form: PlatformUserForm) -> HttpResponse:
-        return self.show({"form": form, "breadcrumbs": [("API keys", reverse("onboarding:api-users")), ("New", "")]})
+    def frame(self, **place: str) -> dict[str, Any]:
+        del place
+        keys = reverse("onboarding:api-users")
+        return {
+            "heading": "New platform key",
+            "cancel_url": keys,
+            "breadcrumbs": [("API keys", keys), ("New platform key", "")],
+        }
 
 
 class ApiUserSecret(Page):
@@ -182,7 +249,11 @@ class ApiUserSecret(Page):
                 "previous_until": user.previous_secret_until,
                 "done_url": page,
                 "done_label": "I have copied it",
-                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), (user.public_id, page), ("Secret", "")],
+                "breadcrumbs": [
+                    ("API keys", reverse("onboarding:api-users")),
+                    (user.display_name, page),
+                    ("Secret", ""),
+                ],
             }
         )
 
@@ -195,9 +266,11 @@ class ApiUserPage(Page):
     template_name = "onboarding/api_user_detail.html"
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        is_due, confirm = step_up.is_due(request), request.GET.get("confirm")
-        if is_due and confirm == "rotate":
+        if step_up.is_due(request) and request.GET.get("confirm") == "rotate":
             return step_up.ask(request.get_full_path())
+        return self._show(request, pk, request.GET.get("confirm"))
+
+    def _show(self, request: HttpRequest, pk: str, confirm: str | None, rename_form: Any = None) -> HttpResponse:
         with transaction(by=self.actor):
             user = self._find(pk)
             timeline = timeline_of(user, by=self.actor)
@@ -205,14 +278,17 @@ class ApiUserPage(Page):
         return self.show(
             {
                 **{
-                    f"confirms_{act}": confirm == act.replace("_", "-") for act in ("disable", "rotate", "end_previous")
+                    f"confirms_{act}": confirm == act.replace("_", "-")
+                    for act in ("disable", "rotate", "rename", "end_previous")
                 },
-                "is_proved": not is_due,
+                "rename_form": rename_form or ApiUserNameForm({"name": user.name} if user.name else None),
+                "is_proved": not step_up.is_due(request),
                 "overlaps": OVERLAPS,
                 "previous_until": user.previous_secret_until if user.has_previous_secret(now) else None,
                 "previous_left": _left(user.previous_secret_until, now),
                 "user": user,
                 "facts": [
+                    ("Name", user.name),
                     ("User id", id_chip(user.public_id)),
                     ("Role", Role(user.role).label),
                     ("Application", user.application.name if user.application else None),
@@ -222,12 +298,12 @@ class ApiUserPage(Page):
                 ],
                 "timeline": timeline,
                 "may_manage": self._may_manage(user),
-                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), (user.public_id, "")],
+                "breadcrumbs": [("API keys", reverse("onboarding:api-users")), (user.display_name, "")],
             }
         )
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """Switch the key on or off, give it a new secret, or end the old one."""
+        """Switch the key on or off, name it, give it a new secret, or end the old one."""
         act = request.POST.get("act")
         if act == "rotate" and step_up.is_due(request):
             return step_up.ask(f"{request.path}?confirm=rotate")
@@ -237,6 +313,8 @@ class ApiUserPage(Page):
             return self._rotate(request, user)
         if act == "end-previous":
             return self._end_previous(request, user)
+        if act == "rename":
+            return self._rename(request, user)
         enabled = request.POST.get("enabled") == "true"
         try:
             tenancy.update_api_user(user=user, values={"enabled": enabled}, by=self.actor, at=timezone.now())
@@ -244,13 +322,20 @@ class ApiUserPage(Page):
             messages.error(request, str(error))
         else:
             done = "is let in again" if enabled else "is no longer let in, from the next request on"
-            messages.success(request, f"{user.public_id} {done}.")
+            messages.success(request, f"{user.display_name} {done}.")
+        return HttpResponseRedirect(request.path)
+
+    def _rename(self, request: HttpRequest, user: ApiUser) -> HttpResponse:
+        form = ApiUserNameForm(request.POST)
+        if not form.is_valid():
+            return self._show(request, user.public_id, "rename", form)
+        tenancy.update_api_user(user=user, values=form.cleaned_data, by=self.actor, at=timezone.now())
         return HttpResponseRedirect(request.path)
 
     def _rotate(self, request: HttpRequest, user: ApiUser) -> HttpResponse:
         chosen = next((seconds for seconds, _ in OVERLAPS if str(seconds) == request.POST.get("overlap")), None)
         if chosen is None:
-            messages.error(request, "Choose for how long the old secret still opens.")
+            messages.error(request, "Choose for how long the old secret still works.")
             return HttpResponseRedirect(f"{request.path}?confirm=rotate")
         overlap = timedelta(seconds=chosen)
         version = request.POST.get("version")  # sent twice, it would end at once the secret that is to open for a while
@@ -270,7 +355,7 @@ class ApiUserPage(Page):
         except tenancy.NoPreviousSecret as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, "The old secret opens nothing any more.")
+            messages.success(request, "The old secret no longer works.")
         return HttpResponseRedirect(request.path)
 
     def _find(self, pk: str) -> ApiUser:
@@ -281,6 +366,13 @@ class ApiUserPage(Page):
         if user.role in Role.of_the_platform() and not self.actor.may(Permission.CREATE_PLATFORM_USERS):
             return False
         return self.actor.may(Permission.MANAGE_API_USERS)
+
+
+def _named(user: ApiUser) -> str:
+    """The name with the id below it, which is what a program signs in with."""
+    if not user.name:
+        return user.public_id
+    return format_html("{}<small><code>{}</code></small>", user.name, user.public_id)
 
 
 def _left(until: datetime | None, now: datetime) -> str:

@@ -68,7 +68,7 @@ def found_application(*, entity: Mapping[str, Any], by: Actor, at: datetime) -> 
         key_scope=platform_id(),
     ) as current:
         current.include(key)
-        owner, secret = add_api_user(current, role=Role.PARTNER)
+        owner, secret = add_api_user(current, role=Role.PARTNER, name="First key")
         return _add_application(current, key, owner, entity), owner, secret
 
 

@@ -1,7 +1,7 @@
 """The review queue: a person's word on merchants that their processor holds back."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -89,7 +89,7 @@ def review(
     ) as current:
         item = _lock(item, by)
         if outcome is not None:
-            refuse(item, outcome, by)
+            refuse_outcome(item, outcome, by)
         values: dict[str, Any] = {} if tags is None else {"tags": tags}
         if outcome in WORDS:
             values |= {"decision": outcome, "reason": reason, **_signed(by)}
@@ -110,40 +110,59 @@ def review(
     return row
 
 
-def refuse(item: ReviewItem, outcome: str, by: Actor) -> None:
-    """Raises what stands against an outcome, as the item is now; its application is joined.
+def refuse_outcome(item: ReviewItem, outcome: str, by: Actor, *, shown: Collection[uuid.UUID] | None = None) -> None:
+    """Raises AlreadyDecided, DecisionUnderWay, PersonNeeded or OwnApproval where something stands against an outcome,
+    as the item is now; its application is joined.
 
-    Call it in a transaction.
+    Call it in a transaction. Who asks for many items gives what `keys_shown` found for all of them.
     """
     if not item.is_open:
         raise AlreadyDecided(item)
     if item.decision:
         raise DecisionUnderWay
     if outcome in WORDS and item.application.maker_checker_enabled:
-        _refuse_one_for_two(item, by)
+        _refuse_one_for_two(item, by, shown)
 
 
-def _refuse_one_for_two(item: ReviewItem, by: Actor) -> None:
+def _refuse_one_for_two(item: ReviewItem, by: Actor, shown: Collection[uuid.UUID] | None) -> None:
     """Where two people are asked for, a key is nobody, and its secret makes it whoever holds that."""
     if by.kind != Author.PERSON or by.id is None:
         raise PersonNeeded
-    key = item.asked_by_id if item.asked_by_kind == Author.API_USER else None
-    if item.was_asked_for_by(by) or (key is not None and _was_given(by.id, key)):
+    if item.was_asked_for_by(by) or item.asked_by_id in (keys_shown([item], by) if shown is None else shown):
         raise OwnApproval
 
 
-def _was_given(person_id: uuid.UUID, key: uuid.UUID) -> bool:
-    """Whether a person was shown the secret of an API key, or of one that was: who makes or rotates a key is."""
-    shown = Event.objects.filter(kind__in=["user.created", "user.rotated"])
-    seen: set[uuid.UUID] = set()
-    keys = {key}
+def keys_shown(items: Iterable[ReviewItem], by: Actor) -> set[uuid.UUID]:
+    """Of the API keys that asked for these items, those whose secret the actor was shown, or that of one behind them:
+    who makes or rotates a key is. Only items that ask for two people count; call it in a transaction.
+    """
+    keys = {
+        item.asked_by_id
+        for item in items
+        if item.is_open and item.application.maker_checker_enabled and item.asked_by_kind == Author.API_USER
+    }
+    makers = _makers({key for key in keys if key is not None})
+    nearer = {key for key, authors in makers.items() if (Author.PERSON, by.id) in authors}
+    found = set(nearer)
+    while nearer:
+        held = {(Author.API_USER, key) for key in found}
+        nearer = {key for key, authors in makers.items() if key not in found and authors & held}
+        found |= nearer
+    return found & keys
+
+
+def _makers(keys: set[uuid.UUID]) -> dict[uuid.UUID, set[tuple[str, uuid.UUID | None]]]:
+    """Who was shown the secret of each of these keys, and of the keys among those, by kind and id."""
+    events = Event.objects.filter(kind__in=["user.created", "user.rotated"])
+    makers: dict[uuid.UUID, set[tuple[str, uuid.UUID | None]]] = {}
     while keys:
-        seen |= keys
-        authors = set(shown.filter(resource_id__in=keys).values_list("author_kind", "author_id"))
-        if (Author.PERSON, person_id) in authors:
-            return True
-        keys = {author for kind, author in authors if kind == Author.API_USER and author is not None} - seen
-    return False
+        makers |= {key: set() for key in keys}
+        found = events.filter(resource_id__in=keys).values_list("resource_id", "author_kind", "author_id").distinct()
+        for key, kind, author in found:
+            makers[key].add((kind, author))
+        authors = set().union(*(makers[key] for key in keys))
+        keys = {author for kind, author in authors if kind == Author.API_USER and author is not None} - makers.keys()
+    return makers
 
 
 def why_decided(item: ReviewItem) -> str:

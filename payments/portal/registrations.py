@@ -1,4 +1,5 @@
-"""What this app adds to the portal: its entry of the navigation, the first of all, and sales on others' pages."""
+"""What this app adds to the portal: its entry of the navigation, the first of all, sales on others' pages, and how
+the audit history calls a transfer."""
 
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -6,12 +7,26 @@ from django.utils.http import urlencode
 from onboarding.models import Merchant, PaymentInstrument
 from onboarding.portal import actions
 from onboarding.portal.actions import Action
+from payments.models import Transfer
 from payments.portal.selling import obstacle_to_sales
+from portal import subjects
 from portal.navigation import Entry, register
+from portal.subjects import Kind
 from tenancy.actors import Actor
 from tenancy.roles import Permission
 
 ENTRIES = (Entry("TRANSACTIONS", "Transfers", "payments:transfers", "transfer", Permission.VIEW_TRANSFERS, order=5),)
+
+
+def register_subjects() -> None:
+    subjects.register(
+        Kind(
+            Transfer,
+            "Transfer",
+            page=lambda transfer: reverse("payments:transfer", args=[transfer.public_id]),
+            permission=Permission.VIEW_TRANSFERS,
+        )
+    )
 
 
 def register_navigation() -> None:

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 
 from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.portal.facts import copy_facts
-from onboarding.portal.following import following, mark_of
+from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
 from payments.models import LedgerAccount, Transfer
 from payments.portal.facts import (
@@ -110,7 +110,7 @@ class TransferPage(Page):
             transfer = self._transfer(pk)
             attempt = self._latest_attempt(transfer)
             mark = mark_of(transfer, attempts=[vars(attempt)] if attempt else [])
-            if request.htmx and request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+            if shows_already(request, mark):
                 return HttpResponse(status=204)
             postings = postings_of(transfer, by=self.actor)
             is_contradicted = is_recorded("transfer.contradicted", transfer, by=self.actor)

@@ -64,6 +64,8 @@ class Audit(models.Model):
     reason = models.CharField(
         max_length=200, blank=True, help_text="Why it was denied, or what the person gave as reason."
     )
+    resource_kind = models.CharField(max_length=40, blank=True, help_text="Of what it was done to, where that is one.")
+    resource_id = models.UUIDField(null=True)
     author_kind = models.CharField(max_length=10, choices=Author)
     author_id = models.UUIDField(null=True)
     author_name = models.CharField(max_length=200)

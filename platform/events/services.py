@@ -84,14 +84,18 @@ def record_audit(
     at: datetime,
     result: Audit.Result = Audit.Result.DONE,
     reason: str = "",
+    resource: tuple[str, uuid.UUID] | None = None,
     events: Iterable[Event] = (),
 ) -> Audit:
-    """Add an act or a denial to the audit history."""
+    """Add an act or a denial to the audit history; `resource` is the kind and key of what it was done to."""
+    kind, key = resource or ("", None)
     return Audit.objects.create(
         application_id=application_id,
         action=action,
         result=result,
         reason=reason[:200],
+        resource_kind=kind,
+        resource_id=key,
         author_kind=by.kind,
         author_id=by.id,
         author_name=by.name,

@@ -4,8 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from portal.navigation import navigation_for
+from tenancy.roles import Role
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -17,5 +19,6 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "second_factor_off": not settings.REQUIRE_SECOND_FACTOR,
         "actor": actor,
         "role": actor.role.label if actor else "",
-        "navigation": navigation_for(actor, section) if actor else [],
+        "shows_documents": actor is not None and actor.role != Role.MERCHANT,  # for who writes programs
+        "navigation": SimpleLazyObject(lambda: navigation_for(actor, section) if actor else []),  # parts have none
     }

@@ -1,5 +1,6 @@
 """The left side of every page. Apps register their entries; whoever may not open one does not see it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,9 @@ from django.urls import reverse
 
 from tenancy.actors import Actor
 from tenancy.roles import Permission
+
+COUNTED = 99
+"""What waits is counted up to here; beyond it reads 99+."""
 
 HEADS = ("TRANSACTIONS", "PEOPLE", "REVIEW", "DEVICES", "SYSTEM")
 
@@ -21,6 +25,8 @@ class Entry:
     icon: str
     permission: Permission
     order: int = 50
+    waiting: Callable[[Actor, int], int] | None = None
+    """How many wait behind it for the actor, counted up to a bound; it is asked on every page."""
 
     @property
     def section(self) -> str:
@@ -42,13 +48,32 @@ def navigation_for(actor: Actor, current: str | None) -> list[dict[str, Any]]:
     heads: list[dict[str, Any]] = []
     for head in HEADS:
         entries = [
-            {"label": e.label, "url": reverse(e.url_name), "icon": e.icon, "is_current": e.section == current}
+            {
+                "label": e.label,
+                "url": reverse(e.url_name),
+                "icon": e.icon,
+                "is_current": e.section == current,
+                "section": e.section,
+                "count": _counted(e, actor),
+            }
             for e in sorted(_entries, key=lambda entry: entry.order)
             if e.head == head and actor.may(e.permission)
         ]
         if entries:
             heads.append({"label": head, "entries": entries})
     return heads
+
+
+def _counted(entry: Entry, actor: Actor) -> str:
+    if entry.waiting is None:
+        return ""
+    count = entry.waiting(actor, COUNTED + 1)
+    return f"{COUNTED}+" if count > COUNTED else str(count or "")
+
+
+def label_of(url_name: str) -> str:
+    """What the navigation calls a page; empty where it does not lead there."""
+    return next((entry.label for entry in _entries if entry.url_name == url_name), "")
 
 
 def first_page_for(actor: Actor) -> str | None:

@@ -10,7 +10,6 @@ from allauth.mfa.stages import AuthenticateStage
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,6 +22,7 @@ from portal.account_forms import CodeForm
 from portal.accounts import AccountAdapter
 from portal.guesses import TooManyGuesses, counted
 from portal.handover import hand_over, look_at, take_over
+from portal.signing_in import lead_to_sign_in
 from resources.errors import DomainError, FieldError
 from tenancy import services as tenancy
 from tenancy.actors import Actor
@@ -87,7 +87,7 @@ class AccountPage(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return lead_to_sign_in(request)
         self.person = request.user
         self.actor = person_actor_of(request)
         request.actor = request.portal_actor = self.actor  # type: ignore[attr-defined]

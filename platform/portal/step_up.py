@@ -18,6 +18,7 @@ from django.views import View
 
 from portal.account_forms import CodeForm
 from portal.guesses import TooManyGuesses, counted
+from portal.signing_in import lead_to_sign_in
 from resources.errors import FieldError
 from tenancy.models import Person
 from tenancy.origins import origin_of
@@ -62,7 +63,7 @@ class StepUp(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return HttpResponseRedirect(reverse(settings.LOGIN_URL))
+            return lead_to_sign_in(request, self._next())
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:

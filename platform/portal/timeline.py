@@ -45,6 +45,8 @@ _LABELS = {
     "url": "Website",
 }
 """What the cards of a page call a member, where it is not what its name says."""
+_SAID = {"ACCEPTED": "Approved", "MANUAL_REVIEW": "In review", "PENDING": "Waiting"}
+"""What reviews call their outcomes, as their pages do."""
 _CONSTANTS = ("state", "verification", "outcome", "decision", "type", "brand", "upon", "funding_identifier")
 """Members whose values in capitals are read as words, though they are one word."""
 _MINOR_UNITS = ("_amount", "_volume")
@@ -135,7 +137,8 @@ def _value_in_words(name: str, value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "nothing"
     if isinstance(value, str) and (re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value) or _is_a_constant(name, value)):
-        return words(value.removeprefix("ROLE_"))
+        said = _SAID.get(value) if name in {"outcome", "decision"} else None
+        return said or words(value.removeprefix("ROLE_"))
     if name.endswith(_MINOR_UNITS):
         return f"{Decimal(value).scaleb(-2):,.2f}"
     return _moment_in_words(str(value))

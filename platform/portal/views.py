@@ -5,18 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import django_filters
-from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.views import View
-from django_htmx.http import HttpResponseClientRedirect
 
 from portal import errors
 from portal.navigation import first_page_for
+from portal.signing_in import lead_to_sign_in
 from resources import ids
 from resources.errors import NotVisible
 from resources.keyset import beyond, read_window
@@ -43,9 +40,7 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            if request.headers.get("HX-Request") == "true":  # a part of a page cannot be a page to sign in
-                return HttpResponseClientRedirect(reverse(settings.LOGIN_URL))
-            return redirect_to_login(request.get_full_path())
+            return lead_to_sign_in(request)
         self.actor = person_actor(request.user, origin=origin_of(request))
         request.actor = request.portal_actor = self.actor  # type: ignore[attr-defined]
         request.portal_section = self.section  # type: ignore[attr-defined]
@@ -69,7 +64,7 @@ class ListPage(Page):
     columns: ClassVar[Sequence[Mapping[str, str]]]
     noun: ClassVar[tuple[str, str]]
     caption: ClassVar[str] = ""
-    table_css: ClassVar[str] = ""
+    table_css: ClassVar[str] = "table-list"
 
     @abstractmethod
     def visible(self) -> QuerySet[Any]:
@@ -78,6 +73,10 @@ class ListPage(Page):
     @abstractmethod
     def row(self, resource: Any) -> Mapping[str, Any]:
         """A row of the table: `url`, and `cells` in the order of `columns`."""
+
+    def rows(self, resources: Sequence[Any]) -> list[Mapping[str, Any]]:
+        """The rows of a page; a list that has to look up something for all of them does it here."""
+        return [self.row(resource) for resource in resources]
 
     def context(self) -> dict[str, Any]:
         """What the template needs besides the list."""
@@ -99,7 +98,7 @@ class ListPage(Page):
                 "table_css": self.table_css,
                 "is_filtered": any(request.GET.get(found.form.add_prefix(name)) for name in found.form.fields),
             }
-            context["rows"] = [self.row(resource) for resource in context["resources"]]
+            context["rows"] = self.rows(context["resources"])
         context["summary"] = counted_words(context["count"], *self.noun)
         return self.show(context)
 
@@ -161,6 +160,6 @@ class Home(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return lead_to_sign_in(request)
         actor = person_actor(request.user, origin=origin_of(request))
         return HttpResponseRedirect(first_page_for(actor) or "/dashboard/account/logout/")

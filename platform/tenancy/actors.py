@@ -46,6 +46,8 @@ class Actor:
     origin: Origin = field(default_factory=Origin)
     only: frozenset[Permission] | None = None
     """Where it is set: nothing but this of what the role may do."""
+    has_old_secret: bool = False
+    """An API user that came by the secret before its last rotation."""
 
     @property
     def is_platform(self) -> bool:

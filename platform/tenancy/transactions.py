@@ -47,12 +47,21 @@ def is_open() -> bool:
 
 
 class Act:
-    """One act under way: collects the events it leads to, and the reason, for its audit row."""
+    """One act under way: collects the events it leads to, the reason, and what it is about, for its audit row."""
 
-    def __init__(self, by: Actor, at: datetime, reason: str = "", *, is_backfill: bool = False) -> None:
+    def __init__(
+        self,
+        by: Actor,
+        at: datetime,
+        reason: str = "",
+        *,
+        resource: tuple[str, uuid.UUID] | None = None,
+        is_backfill: bool = False,
+    ) -> None:
         self.by = by
         self.at = at
         self.reason = reason
+        self.resource = resource
         self.is_backfill = is_backfill
         self.events: list[Event] = []
 
@@ -102,21 +111,23 @@ def act(
     """A transaction that ends with the audit row of what was done in it. A refusal raised inside leaves nothing.
 
     It takes the caller's idempotency key first of all, in the name of `key_scope`, else of the application; raises
-    KeyTaken. `resource` is the kind and key of what the act is about, where that is known beforehand.
+    KeyTaken. `resource` is the kind and key of what the act is about, where that is known beforehand; else it is what
+    the act records first.
     """
     with transaction(by=by):
         claim = idempotency.take(key_scope or application_id, resource=resource)
-        current = Act(by, at, reason)
+        current = Act(by, at, reason, resource=resource)
         yield current
-        if claim is not None and resource is None and current.events:
-            first = current.events[0]
-            idempotency.tell_resource(claim, first.resource_kind, first.resource_id)
+        first = next(((event.resource_kind, event.resource_id) for event in current.events), None)
+        if claim is not None and resource is None and first is not None:
+            idempotency.tell_resource(claim, *first)
         record_audit(
             action,
             application_id=application_id,
             by=by.signature,
             at=at,
             reason=current.reason,
+            resource=current.resource or first,
             events=current.events,
         )
 

@@ -7,7 +7,6 @@
 //   <dialog data-dialog-shown>  is shown modally when it arrives (a form that came back with errors)
 //   data-reveal="#id"           shows and hides a password
 //   data-dismiss                removes the message it stands in
-//   <fieldset data-saved-section>  hears "section-left" when it was changed and the reader has left it
 //   .row-link                   a click anywhere in its table row follows it
 //   .select-all, .row-select    tick all rows; [data-selected-count] says how many
 //   <details class="menu">      closes by Escape and by a click elsewhere
@@ -52,10 +51,10 @@
   // Dialogs. An opener is a link for those without scripts; with scripts it acts, and is announced, as a button.
   const dialogOf = (opener) => document.getElementById(opener.dataset.dialogOpen);
 
-  // The first thing to fill in, or the dialog itself, so that its title is read; not the button that closes it.
+  // The first thing to fill in, of a choice what is chosen, or the dialog itself, so that its title is read; not the button that closes it.
   const show = (dialog) => {
     dialog.showModal();
-    const field = dialog.querySelector('[aria-invalid="true"]') ?? dialog.querySelector(".dialog-body :is(input:not([type=hidden]), select, textarea)");
+    const field = dialog.querySelector('[aria-invalid="true"]') ?? dialog.querySelector(".dialog-body :is(input:not([type=hidden], [type=radio]:not(:checked)), select, textarea)");
     (field ?? dialog).focus();
   };
 
@@ -175,48 +174,6 @@
     addEventListener("pageshow", () => buttons.forEach((button) => (button.disabled = false)), { once: true });
   });
 
-  // A section that saves itself does so when the reader leaves it. While somebody is in it, it is not put in anew.
-  const sectionOf = (node) => (node instanceof Element ? node.closest("[data-saved-section]") : null);
-  document.addEventListener("input", (event) => {
-    const section = sectionOf(event.target);
-    if (section) section.dataset.changed = "";
-  });
-  document.addEventListener("focusout", (event) => {
-    const section = sectionOf(event.target);
-    if (!section || section.dataset.changed === undefined || section.contains(event.relatedTarget)) return;
-    if (event.relatedTarget instanceof Element && event.relatedTarget.closest("button[type=submit]")) return;
-    section.dispatchEvent(new CustomEvent("section-left"));
-  });
-  // What a server never shows, and did not keep because it is not in order, stays where it was typed.
-  const notShown = new Map();
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const section = event.target;
-    if (!section.matches("[data-saved-section]")) return;
-    if (section.contains(document.activeElement)) event.detail.swapOverride = "none";
-    for (const input of section.querySelectorAll("[data-not-shown]")) notShown.set(input.id, input.value);
-  });
-  document.addEventListener("htmx:afterSwap", () => {
-    for (const [id, text] of notShown) {
-      const input = document.getElementById(id);
-      if (input?.getAttribute("aria-invalid") === "true") input.value = text;
-    }
-    notShown.clear();
-    refreshSummary();
-  });
-  // What was wrong at the last submit and is put right section by section leaves the summary; what is still empty stays.
-  function refreshSummary() {
-    const summary = document.querySelector(".error-summary");
-    if (!summary) return;
-    for (const link of summary.querySelectorAll("a")) {
-      const field = document.getElementById(link.hash.slice(1));
-      if (!field || field.getAttribute("aria-invalid") === "true" || (field.required && field.value === "")) continue;
-      link.closest("li").remove();
-    }
-    const left = summary.querySelectorAll("li").length;
-    if (left === 0) summary.remove();
-    else summary.querySelector("h2").textContent = left === 1 ? "One thing needs your attention" : `${left} things need your attention`;
-  }
-
   // Filters that are not set stay out of the address, which is there to be shared.
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches(".filters-bar")) return;
@@ -243,7 +200,10 @@
   });
 
   document.addEventListener("htmx:load", (event) => prepare(event.target.parentElement ?? document));
-  document.addEventListener("htmx:responseError", () => announce("The page could not be refreshed. Reload it to see the current state."));
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.target.matches("[data-saved-section]")) return; // saved-form.js says what is not saved
+    announce("The page could not be refreshed. Reload it to see the current state.");
+  });
   prepare(document);
   // On a phone the tabs scroll sideways; the current one should be seen.
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });

@@ -102,10 +102,9 @@ def overflows(page: Page) -> bool:
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    """What a page says on its console; not what comes of a test in haste, or of a machine that is busy."""
+    """What a page says on its console; not what comes of a test in haste."""
     was_early = message.type == "info" and message.text.startswith("Autofocus processing was blocked")
-    was_late = message.type == "warning" and "was preloaded using link preload but not used" in message.text
-    return [] if was_early or was_late else [_said(message)]
+    return [] if was_early else [_said(message)]
 
 
 def _said(message: ConsoleMessage) -> str:

@@ -50,6 +50,8 @@ def test_audit_row_tells_who_what_where_and_cuts_what_strangers_may_fill() -> No
         "action": "try_out",
         "result": "DONE",
         "reason": "r" * 200,
+        "resource_kind": "",
+        "resource_id": None,
         "author_kind": "PERSON",
         "author_id": None,
         "author_name": "Ann",

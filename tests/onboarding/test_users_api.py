@@ -36,6 +36,18 @@ def test_partner_gives_its_user_a_new_secret_shown_once() -> None:
     assert partner.get(path).status_code == 200
 
 
+def test_user_that_lost_the_answer_is_not_locked_out_by_asking_again() -> None:
+    _, owner = make_application()
+    path = f"/users/{owner.user.public_id}"
+
+    lost, made = (ApiClient(owner).post(f"{path}/secret", {"overlap_seconds": 60}).json() for _ in range(2))
+
+    assert made["previous_password_until"] == lost["previous_password_until"]
+    given = {"old": owner.secret.reveal(), "lost": lost["password"], "new": made["password"]}
+    answers = {name: ApiClient(Login(owner.user, Secret(text))).get(path).status_code for name, text in given.items()}
+    assert answers == {"old": 200, "lost": 401, "new": 200}
+
+
 @pytest.mark.parametrize(
     ("overlap", "message"),
     [

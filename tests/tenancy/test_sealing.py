@@ -116,6 +116,8 @@ CHANGES = {
     "action": "action || 'x'",
     "result": "CASE result WHEN 'DONE' THEN 'DENIED' ELSE 'DONE' END",
     "reason": "reason || ' '",
+    "resource_kind": "resource_kind || 'x'",
+    "resource_id": "gen_random_uuid()",
     "author_kind": "'PERSON'",
     "author_id": "gen_random_uuid()",
     "author_name": "'someone else'",

@@ -32,6 +32,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "resource_kind",
+                    models.CharField(blank=True, help_text="Of what it was done to, where that is one.", max_length=40),
+                ),
+                ("resource_id", models.UUIDField(null=True)),
+                (
                     "author_kind",
                     models.CharField(
                         choices=[

@@ -8,6 +8,8 @@ from django.forms import BaseForm, BoundField
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from portal.design.sentences import sentence
+
 register = template.Library()
 
 _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (
@@ -91,14 +93,14 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
     Where two fields share a label, as the streets of two addresses do, a line begins with the heading over its field;
     the form tells it by `section_of(name)`.
     """
-    lines = [{"text": text, "target": ""} for text in form.non_field_errors()]
+    lines = [{"text": sentence(text), "target": ""} for text in form.non_field_errors()]
     labels = Counter(_bare_label(bound) for bound in form)
     for bound in form:
         target = "" if bound.field.widget.is_hidden else _first_control(bound)
         label = _bare_label(bound)
         section = form.section_of(bound.name) if labels[label] > 1 and hasattr(form, "section_of") else ""
         title = f"{section}, {label[:1].lower()}{label[1:]}" if section else label
-        lines += [{"text": f"{title}: {text}", "target": target} for text in bound.errors]
+        lines += [{"text": f"{title}: {sentence(text)}", "target": target} for text in bound.errors]
     return {"lines": lines}
 
 

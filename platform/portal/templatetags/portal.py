@@ -2,10 +2,10 @@
 
 from django import template
 
-from portal.design import blocks, documents, fields, icons, lists, states, values
+from portal.design import blocks, documents, fields, icons, lists, sentences, states, values
 
 register = template.Library()
 
-for part in (icons, states, values, lists, fields, documents, blocks):
+for part in (icons, states, values, sentences, lists, fields, documents, blocks):
     register.tags.update(part.register.tags)
     register.filters.update(part.register.filters)

@@ -53,8 +53,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("UNSET", "Unset"),
-                            ("MID_AND_DATE", "Mid And Date"),
-                            ("MID_AND_MERCHANT_NAME", "Mid And Merchant Name"),
+                            ("MID_AND_DATE", "MID and date"),
+                            ("MID_AND_MERCHANT_NAME", "MID and merchant name"),
                         ],
                         default="UNSET",
                         max_length=30,
@@ -65,8 +65,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("RECONCILIATION", "Reconciliation"),
-                            ("SUCCESSFUL_CAPTURE", "Successful Capture"),
-                            ("PROCESSOR_WINDOW", "Processor Window"),
+                            ("SUCCESSFUL_CAPTURE", "Successful capture"),
+                            ("PROCESSOR_WINDOW", "Processor window"),
                         ],
                         max_length=30,
                         null=True,
@@ -77,8 +77,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("RECONCILIATION", "Reconciliation"),
-                            ("SUCCESSFUL_CAPTURE", "Successful Capture"),
-                            ("PROCESSOR_WINDOW", "Processor Window"),
+                            ("SUCCESSFUL_CAPTURE", "Successful capture"),
+                            ("PROCESSOR_WINDOW", "Processor window"),
                         ],
                         default="RECONCILIATION",
                         max_length=30,
@@ -237,6 +237,10 @@ class Migration(migrations.Migration):
                         ],
                         max_length=20,
                     ),
+                ),
+                (
+                    "name",
+                    models.CharField(blank=True, help_text="What it is for, as the portal was told.", max_length=60),
                 ),
                 ("enabled", models.BooleanField(default=True)),
                 ("secret_hash", models.BinaryField(help_text="HMAC-SHA-256 under the pepper.")),

@@ -28,6 +28,7 @@ class ApiUser(Resource):
     application = models.ForeignKey("tenancy.Application", models.PROTECT, null=True, related_name="+")
     identity_id = models.UUIDField(null=True, help_text="Owner's identity of a partner, own identity of a merchant.")
     role = models.CharField(max_length=20, choices=Role)
+    name = models.CharField(max_length=60, blank=True, help_text="What it is for, as the portal was told.")
     enabled = models.BooleanField(default=True)
     secret_hash = models.BinaryField(help_text="HMAC-SHA-256 under the pepper.")
     previous_secret_hash = models.BinaryField(null=True, help_text="Of the secret before a rotation.")
@@ -57,6 +58,11 @@ class ApiUser(Resource):
             models.Index(name="api_user_of_application", fields=["application", "-created_at", "-id"]),
             models.Index(name="api_user_newest", fields=["-created_at", "-id"]),
         ]
+
+    @property
+    def display_name(self) -> str:
+        """Its name; its id where it has none, as one that the API made."""
+        return self.name or self.public_id
 
     def has_previous_secret(self, at: datetime) -> bool:
         """Whether the secret before the last rotation still opens."""

@@ -26,14 +26,14 @@ class Application(Resource):
     KIND = "application"
 
     class SettleUpon(models.TextChoices):
-        RECONCILIATION = "RECONCILIATION"
-        SUCCESSFUL_CAPTURE = "SUCCESSFUL_CAPTURE"
-        PROCESSOR_WINDOW = "PROCESSOR_WINDOW"
+        RECONCILIATION = "RECONCILIATION", "Reconciliation"
+        SUCCESSFUL_CAPTURE = "SUCCESSFUL_CAPTURE", "Successful capture"
+        PROCESSOR_WINDOW = "PROCESSOR_WINDOW", "Processor window"
 
     class FundingIdentifier(models.TextChoices):
-        UNSET = "UNSET"
-        MID_AND_DATE = "MID_AND_DATE"
-        MID_AND_MERCHANT_NAME = "MID_AND_MERCHANT_NAME"
+        UNSET = "UNSET", "Unset"
+        MID_AND_DATE = "MID_AND_DATE", "MID and date"
+        MID_AND_MERCHANT_NAME = "MID_AND_MERCHANT_NAME", "MID and merchant name"
 
     class IdempotencyMode(models.TextChoices):
         REPLAY = "REPLAY"

@@ -1,4 +1,5 @@
 import hashlib
+import uuid
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -31,6 +32,8 @@ class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ign
 class Person(AbstractBaseUser):
     """Somebody who signs in to the portal with e-mail and password, in one role."""
 
+    KIND = "person"
+
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     email = models.EmailField(max_length=100, unique=True, help_text="Lower case.")
     name = models.CharField(max_length=100)
@@ -61,6 +64,10 @@ class Person(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def handle(self) -> tuple[str, uuid.UUID]:
+        return self.KIND, self.pk
 
     @property
     def version(self) -> str:

@@ -44,6 +44,7 @@ def create_api_user(
     application: Application | None = None,
     identity_id: uuid.UUID | None = None,
     tags: Tags | None = None,
+    name: str = "",
 ) -> tuple[ApiUser, Secret]:
     """Make a log-in for a program. The secret is given here and nowhere again."""
     by.require(_permission_to_create(role, application))
@@ -51,7 +52,7 @@ def create_api_user(
         raise FieldError("role", "A merchant's user is created at its identity: POST /identities/{id}/users")
     tenant = application.id if application else platform_id()
     with act("create_api_user", by=by, at=at, application_id=tenant) as current:
-        return add_api_user(current, role=role, application=application, identity_id=identity_id, tags=tags)
+        return add_api_user(current, role=role, application=application, identity_id=identity_id, tags=tags, name=name)
 
 
 def add_api_user(
@@ -61,6 +62,7 @@ def add_api_user(
     application: Application | None = None,
     identity_id: uuid.UUID | None = None,
     tags: Tags | None = None,
+    name: str = "",
 ) -> tuple[ApiUser, Secret]:
     """Insert a log-in for a program within an act under way."""
     secret = Secret(secrets.token_urlsafe(32))
@@ -69,17 +71,19 @@ def add_api_user(
         application=application,
         identity_id=identity_id,
         tags=tags or {},
+        name=name,
         secret_hash=hash_secret(secret),
         created_at=current.at,
         updated_at=current.at,
     )
     tenant = application.id if application else platform_id()
-    current.record("user.created", user, application_id=tenant, changes={"role": [None, role.value]})
+    changes = {"role": [None, role.value], **({"name": [None, name]} if name else {})}
+    current.record("user.created", user, application_id=tenant, changes=changes)
     return user, secret
 
 
 def update_api_user(*, user: ApiUser, values: Mapping[str, Any], by: Actor, at: datetime) -> ApiUser:
-    """Switch a user on or off, or set its tags. Raises CannotDisableItself."""
+    """Switch a user on or off, name it, or set its tags. Raises CannotDisableItself."""
     _require_to_manage(user, by)
     if values.get("enabled") is False and user.pk == by.id:
         raise CannotDisableItself
@@ -99,8 +103,9 @@ def rotate_api_user(
 ) -> tuple[ApiUser, Secret]:
     """A new secret, given here and nowhere again. The one before opens for `overlap` longer, at most seven days.
 
-    One secret before the new one is kept: what a rotation left over from an earlier one ends. Raises NeedsOverlap, and
-    ChangedMeanwhile for an older `version`.
+    One secret before the new one is kept: what a rotation left over from an earlier one ends. A user that comes by the
+    old one has lost the answer to the rotation before: its secret goes on, no longer than it did, and the one that
+    nobody heard of ends. Raises NeedsOverlap, and ChangedMeanwhile for an older `version`.
     """
     _require_to_manage(user, by)
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
@@ -114,8 +119,11 @@ def rotate_api_user(
         user.refuse_stale(version)
         until = at + overlap if overlap else None
         before = _told(user.previous_secret_until) if user.has_previous_secret(at) else None
-        changes = {"previous_secret_until": [before, _told(until)]} if before or until else {}
-        user.previous_secret_hash = user.secret_hash if overlap else None
+        if before and user.pk == by.id and by.has_old_secret:
+            until = user.previous_secret_until
+        else:
+            user.previous_secret_hash = user.secret_hash if overlap else None
+        changes = {"previous_secret_until": [before, _told(until)]} if before != _told(until) else {}
         user.previous_secret_until = until
         user.secret_hash = hash_secret(secret)
         user.updated_at = at

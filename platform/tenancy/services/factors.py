@@ -112,7 +112,9 @@ def reset_second_factor(*, person: Person, reason: str, by: Actor, at: datetime)
     if not 1 <= len(reason) <= 200:
         raise FieldError("reason", "Say in at most 200 characters why, and how you know who asked.")
     told = f"{person.email}: {reason}"
-    with act("reset_second_factor", by=by, at=at, application_id=_tenant_of(person), reason=told):
+    with act(
+        "reset_second_factor", by=by, at=at, application_id=_tenant_of(person), reason=told, resource=person.handle
+    ):
         person = Person.objects.visible_to(by).select_for_update(of=("self",)).get(pk=person.pk)
         _take_away(person, at)
     return person

@@ -60,6 +60,7 @@ def authenticate_api_user(*, user_id: str, secret: Secret, origin: Origin) -> Ac
         application_ids=_applications_of(Role(user.role), user.application_id),
         identity_id=user.identity_id if user.role == Role.MERCHANT else None,
         origin=origin,
+        has_old_secret=not is_right,
     )
 
 

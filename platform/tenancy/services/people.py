@@ -52,7 +52,7 @@ def create_person(*, email: str, name: str, place: Place, password: Secret, by: 
     person.set_password(password.reveal())
     try:
         reason = f"{person.email} as {place.role.label}"
-        with act("create_person", by=by, at=at, application_id=place.tenant, reason=reason):
+        with act("create_person", by=by, at=at, application_id=place.tenant, reason=reason, resource=person.handle):
             person.save(force_insert=True)
     except IntegrityError as error:
         raise _refusal(error) from error
@@ -70,7 +70,7 @@ def update_person(
     if person.pk == by.id and place.role != person.role:
         raise FieldError("role", "Nobody changes their own role.")
     try:
-        with act("update_person", by=by, at=at, application_id=place.tenant) as current:
+        with act("update_person", by=by, at=at, application_id=place.tenant, resource=person.handle) as current:
             person = _locked(person, by)
             if version is not None and version != person.version:
                 raise ChangedMeanwhile
@@ -93,7 +93,7 @@ def set_person_active(*, person: Person, is_active: bool, by: Actor, at: datetim
         raise FieldError("is_active", "Nobody switches off their own access.")
     tenant = person.application_id or platform_id()
     action = "enable_person" if is_active else "disable_person"
-    with act(action, by=by, at=at, application_id=tenant, reason=person.email):
+    with act(action, by=by, at=at, application_id=tenant, reason=person.email, resource=person.handle):
         person = _locked(person, by)
         person.is_active = is_active
         person.save(update_fields=["is_active"])
