@@ -7,7 +7,7 @@ order, and never come back into a page.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.text import slugify
@@ -57,7 +57,35 @@ class _Kept:
     opened: Mapping[str, Secret] = field(default_factory=dict)
 
 
-class MerchantDraftForm(MerchantIdentityForm):
+class _DraftForm(forms.Form):
+    """What is kept as it is, in order or not. `secret_names` are kept apart, and are not asked for again."""
+
+    secret_names: ClassVar[tuple[str, ...]]
+    kept: _Kept
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for name in self.kept.names:
+            if name in self.errors and not self.is_told(name):
+                del self.errors[name]
+
+    def is_told(self, name: str) -> bool:
+        return bool((self.data.get(self.add_prefix(name)) or "").strip())
+
+    def leave_open(self) -> None:
+        """Say nothing of what was not filled in yet."""
+        for name in list(self.errors):
+            if not self.is_told(name):
+                del self.errors[name]
+
+    def ask_again(self) -> None:
+        """Say of what was typed, is not in order and is not shown that it was not kept."""
+        for name in self.secret_names:
+            if name in self.errors and self.is_told(name) and name not in self.kept.names:
+                self.fields[name].help_text = NOT_KEPT
+
+
+class MerchantDraftForm(_DraftForm, MerchantIdentityForm):
     """The underwriting form of a merchant, kept as one goes; a page may show one of its sections only."""
 
     secret_names = SEALED
@@ -79,26 +107,10 @@ class MerchantDraftForm(MerchantIdentityForm):
             if name in self.kept.names:
                 shown.required, shown.help_text = False, KEPT
 
-    def full_clean(self) -> None:
-        super().full_clean()
-        for name in self.kept.names:
-            if name in self.errors and not self.is_told(name):
-                del self.errors[name]
-
-    def is_told(self, name: str) -> bool:
-        return bool((self.data.get(self.add_prefix(name)) or "").strip())
-
-    def leave_open(self) -> None:
-        """Say nothing of what was not filled in yet."""
-        for name in list(self.errors):
-            if not self.is_told(name):
-                del self.errors[name]
-
-    def ask_again(self) -> None:
-        """Say of what was typed, is not in order and is not shown that it was not kept."""
-        for name in SEALED:
-            if name in self.errors and self.is_told(name) and name not in self.kept.names:
-                self.fields[name].help_text = NOT_KEPT
+    @property
+    def is_blank(self) -> bool:
+        """Whether it came back as it was given out."""
+        return all(self.data.get(name, "").strip() == AT_HOME.get(name, "") for name in self.fields)
 
     def grouped_by_slug(self) -> list[Section]:
         """Call it before `leave_open`, which forgets what is missing."""
@@ -143,7 +155,7 @@ class MerchantDraftForm(MerchantIdentityForm):
         return entity
 
 
-class BankAccountDraftForm(BankAccountForm):
+class BankAccountDraftForm(_DraftForm, BankAccountForm):
     """The bank account of a merchant that has no identity yet. `body` lacks the identity that will own it."""
 
     key = None  # type: ignore[assignment]  # an act of its own begins later, under a key of its own
@@ -166,11 +178,6 @@ class BankAccountDraftForm(BankAccountForm):
             number = self.fields[ACCOUNT_NUMBER]
             number.required, number.help_text = False, KEPT
 
-    def full_clean(self) -> None:
-        super().full_clean()
-        if self.kept.names and ACCOUNT_NUMBER in self.errors and not self.is_told(ACCOUNT_NUMBER):
-            del self.errors[ACCOUNT_NUMBER]
-
     def told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         members = super().told(cleaned)
         for name, secret in self.kept.opened.items():
@@ -179,18 +186,6 @@ class BankAccountDraftForm(BankAccountForm):
 
     def forget_numbers(self) -> None:
         """A number that is in order is kept whatever else is wrong."""
-
-    def is_told(self, name: str) -> bool:
-        return bool((self.data.get(self.add_prefix(name)) or "").strip())
-
-    def leave_open(self) -> None:
-        for name in list(self.errors):
-            if not self.is_told(name):
-                del self.errors[name]
-
-    def ask_again(self) -> None:
-        if ACCOUNT_NUMBER in self.errors and self.is_told(ACCOUNT_NUMBER) and not self.kept.names:
-            self.fields[ACCOUNT_NUMBER].help_text = NOT_KEPT
 
     def grouped_by_slug(self) -> list[Section]:
         return [
@@ -219,6 +214,12 @@ class BankAccountDraftForm(BankAccountForm):
             sections={only: not self.errors},
             seen=seen,
         )
+
+
+def begun_at_home(answers: Mapping[str, str]) -> dict[str, str]:
+    """The answers as a page shows them: an address of which nothing is told yet begins with its country."""
+    told = {name.partition("__")[0] for name in answers}
+    return {name: country for name, country in AT_HOME.items() if name.partition("__")[0] not in told} | {**answers}
 
 
 def slug_of(heading: str) -> str:

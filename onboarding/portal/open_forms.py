@@ -12,13 +12,13 @@ from onboarding.models import OnboardingForm
 from tenancy.actors import Actor
 from tenancy.models import Application
 
-SHOWN = 50
+SHOWN = 3
 
 
 def open_forms(application: Application, *, by: Actor) -> list[dict[str, Any]]:
-    """The newest first, with how far each is and who saved it last; call it in a transaction."""
+    """The newest, and one more where there are more; how far each is, who saved it last. Call it in a transaction."""
     visible = OnboardingForm.objects.visible_to(by).filter(application=application)
-    forms = list(visible.open().order_by("-created_at", "-id")[:SHOWN])
+    forms = list(visible.open().order_by("-created_at", "-id")[: SHOWN + 1])
     authors = _last_authors(forms)
     now = timezone.now()
     return [

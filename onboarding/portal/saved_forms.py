@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from onboarding import services
 from onboarding.forms.identities import BuyerIdentityForm
 from onboarding.forms.invitations import LinkForm
-from onboarding.forms.saved import MerchantDraftForm, headings, shown_mark
+from onboarding.forms.saved import MerchantDraftForm, begun_at_home, headings, shown_mark
 from onboarding.models import Identity, OnboardingForm
 from onboarding.portal.open_forms import link_state, name_of, progress_of
 from onboarding.services import forms as saved
@@ -62,6 +62,8 @@ class MerchantFormPage(Page):
                 identity = saved.submit_form(entity=form.body["entity"], **told)
                 messages.success(self.request, f"{identity.display_name} was created.")
                 return _to_identity(identity.pk)
+            if is_submitted and row is None and form.is_blank:
+                return self.show_form(tenant, key, None, form, has_summary=True)
             return self._saved(tenant, saved.save_form(**told), is_submitted=is_submitted)
         except (saved.FormChanged, saved.FormClosed) as error:
             if isinstance(error, saved.FormSubmitted) and not self._is_part:
@@ -76,7 +78,7 @@ class MerchantFormPage(Page):
 
     def _saved(self, tenant: Application, row: OnboardingForm, *, is_submitted: bool) -> HttpResponse:
         if self._is_part:
-            return self._part(row)
+            return self._part(tenant, row)
         if not is_submitted:
             messages.success(self.request, "The draft was saved. Tax ids and birth date are kept encrypted.")
             return HttpResponseRedirect(_page_of(row))
@@ -93,31 +95,51 @@ class MerchantFormPage(Page):
         form: MerchantDraftForm,
         **more: Any,
     ) -> HttpResponse:
-        page = reverse("onboarding:application-identities", args=[tenant.public_id])
-        is_new = row is None
-        return self.show(
-            {
-                **self._state(key, row, form),
-                "form": form,
-                "is_new": is_new,
-                "heading": "New merchant" if row is None else name_of(row),
-                "lead": f"Belongs to {tenant.name}.",
-                "cancel_url": page,
-                "breadcrumbs": [
-                    ("Applications", reverse("onboarding:applications")),
-                    (tenant.name, reverse("onboarding:application", args=[tenant.public_id])),
-                    ("Identities", page),
-                    ("New" if row is None else name_of(row), ""),
-                ],
-                **self.more_of(row),
-                **more,
-            }
-        )
+        identities = reverse("onboarding:application-identities", args=[tenant.public_id])
+        shown = {
+            **self._state(key, row, form),
+            **self._head(tenant, row),
+            "form": form,
+            "cancel_url": identities,
+            "page_url": self.request.path,
+        }
+        return self.show(shown | more)
 
-    def more_of(self, row: OnboardingForm | None) -> dict[str, Any]:
-        """What else the page of a form shows that is there already."""
-        del row
-        return {}
+    def _head(self, tenant: Application, row: OnboardingForm | None) -> dict[str, Any]:
+        """What stands above the form and in its dialogs, which its first save changes."""
+        identities = reverse("onboarding:application-identities", args=[tenant.public_id])
+        is_linked = row is not None and row.link_digest is not None
+        is_open = row is None or (row.state == OnboardingForm.State.OPEN and row.identity_id is None)
+        buyer = reverse("onboarding:create-identity", args=[tenant.public_id])
+        return {
+            "heading": "New merchant" if row is None else name_of(row),
+            "lead": f"Belongs to {tenant.name}.",
+            "breadcrumbs": [
+                ("Applications", reverse("onboarding:applications")),
+                (tenant.name, reverse("onboarding:application", args=[tenant.public_id])),
+                ("Identities", identities),
+                ("New" if row is None else name_of(row), ""),
+            ],
+            "sections_shown": is_open,
+            "buyer_url": f"{buyer}?kind=buyer" if is_open and not is_linked else "",
+            **({} if row is None else self._link(row)),
+        }
+
+    def _link(self, row: OnboardingForm, form: LinkForm | None = None) -> dict[str, Any]:
+        """What the page says of the link, and the questions before something is done to it."""
+        link = link_state(row, timezone.now())
+        confirms = self.request.GET.get("confirm")
+        return {
+            "form_url": _page_of(row),
+            "identity_url": _identity_url(row.identity_id) if row.identity_id else "",
+            "link": link if row.state == OnboardingForm.State.OPEN else "",
+            "link_text": _about_link(row),
+            "link_title": "Make another link?" if link else "Let the merchant fill it in?",
+            "link_form": form or LinkForm(),
+            "confirms_withdraw": confirms == "withdraw",
+            "confirms_revoke": confirms == "revoke",
+            "confirms_link": confirms == "link" or form is not None,
+        }
 
     def _state(self, key: uuid.UUID, row: OnboardingForm | None, form: MerchantDraftForm) -> dict[str, Any]:
         """What a page and a part of it show alike."""
@@ -134,14 +156,14 @@ class MerchantFormPage(Page):
             "page": self.request.POST.get("page") or secrets.token_urlsafe(12),
         }
 
-    def _part(self, row: OnboardingForm) -> HttpResponse:
-        """The section that was left, with what is wrong in it beside its fields; the rest of the page stays."""
+    def _part(self, tenant: Application, row: OnboardingForm) -> HttpResponse:
+        """The section that was left, with what is wrong in it beside its fields, and the head of the page."""
         slug = self.request.POST.get("section", "")
         form = MerchantDraftForm(self.request.POST, kept=row.sealed)
         form.is_valid()
         form.leave_open()
         form.ask_again()
-        context = {**self._state(row.pk, row, form), "form": form}
+        context = {**self._state(row.pk, row, form), **self._head(tenant, row), "form": form}
         context["section"] = next((part for part in context["sections"] if part.slug == slug), None)
         response = self.show(context, template="onboarding/form_part.html")
         response["HX-Replace-Url"] = _page_of(row)
@@ -163,6 +185,7 @@ class MerchantFormPage(Page):
             context = {"refusal": str(error), "reopen_url": url}
             response = self.show(context, template="onboarding/form_refused.html")
             response["HX-Reswap"] = "none"
+            response["HX-Trigger"] = "form-refused"
             return response
         form.leave_open()
         form.add_error(None, str(error))
@@ -238,17 +261,16 @@ class OpenForm(MerchantFormPage):
             timeline = timeline_of(row, by=self.actor)
         if row.state == OnboardingForm.State.SUBMITTED and row.identity_id is not None:
             return _to_identity(row.identity_id)
-        form = MerchantDraftForm(row.answers, kept=row.sealed) if row.answers or row.sealed else MerchantDraftForm()
-        if form.is_bound:
-            form.is_valid()
-            form.leave_open()
-        return self.show_form(
-            row.application,
-            row.pk,
-            row,
-            form,
-            timeline=timeline,
-        )
+        return self.show_form(row.application, row.pk, row, self._as_left(row), timeline=timeline)
+
+    @staticmethod
+    def _as_left(row: OnboardingForm) -> MerchantDraftForm:
+        if not row.answers and not row.sealed:
+            return MerchantDraftForm()
+        form = MerchantDraftForm(begun_at_home(row.answers), kept=row.sealed)
+        form.is_valid()
+        form.leave_open()
+        return form
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
         with transaction(by=self.actor):
@@ -258,34 +280,10 @@ class OpenForm(MerchantFormPage):
             return act(row)
         return self.answer(row.application, row.pk, row)
 
-    def more_of(self, row: OnboardingForm | None) -> dict[str, Any]:
-        return {} if row is None else self._link(row)
-
-    def _link(self, row: OnboardingForm, form: LinkForm | None = None) -> dict[str, Any]:
-        """What the page says of the link, and the questions before something is done to it."""
-        link = link_state(row, timezone.now())
-        confirms = self.request.GET.get("confirm")
-        is_open = row.state == OnboardingForm.State.OPEN
-        return {
-            "is_open": is_open and row.identity_id is None,
-            "form_url": _page_of(row),
-            "identity_url": _identity_url(row.identity_id) if row.identity_id else "",
-            "link": link if is_open else "",
-            "link_text": _about_link(row),
-            "link_title": "Make another link?" if link else "Let the merchant fill it in?",
-            "link_form": form or LinkForm(),
-            "confirms_withdraw": confirms == "withdraw",
-            "confirms_revoke": confirms == "revoke",
-            "confirms_link": confirms == "link" or form is not None,
-        }
-
     def _make_link(self, row: OnboardingForm) -> HttpResponse:
         form = LinkForm(self.request.POST)
         if not form.is_valid():
-            draft = MerchantDraftForm(row.answers, kept=row.sealed)
-            draft.is_valid()
-            draft.leave_open()
-            return self.show_form(row.application, row.pk, row, draft, **self._link(row, form))
+            return self.show_form(row.application, row.pk, row, self._as_left(row), **self._link(row, form))
         try:
             row, token = saved.renew_link(form=row, lives=form.lives, by=self.actor, at=timezone.now())
         except DomainError as error:

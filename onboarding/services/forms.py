@@ -123,8 +123,10 @@ def save_form(
         application_id=application_id,
         resource=(OnboardingForm.KIND, key),
     ) as current:
-        form = _locked(current, key, application_id, link)
+        form = _begun(current, key, application_id, link)
         _refuse_closed(form)
+        if link is None and form.identity_id is not None:  # what is told now would go nowhere
+            raise FormSubmitted(form.identity_id)
         _refuse_stale(form, draft)
         _keep(current, form, draft)
     return form
@@ -151,7 +153,7 @@ def submit_form(
     with act(
         "create_identity", by=by, at=at, application_id=application_id, resource=(OnboardingForm.KIND, key)
     ) as current:
-        form = _locked(current, key, application_id, link)
+        form = _begun(current, key, application_id, link)
         _refuse_closed(form)
         if link is None and form.identity_id is not None:
             raise FormSubmitted(form.identity_id)
@@ -165,6 +167,7 @@ def submit_form(
             form.name = identity.display_name[:120]
         else:
             identity = Identity.objects.visible_to(by).get(pk=form.identity_id)
+        current.resource = identity.handle
         form.sections = sorted({*form.sections, *(name for name, is_whole in draft.sections.items() if is_whole)})
         _forget(form, {*draft.covers, *draft.secrets, *form.sealed} - {ACCOUNT_NUMBER})
         if link is None:
@@ -174,15 +177,24 @@ def submit_form(
     return identity
 
 
-def finish_form(*, form: OnboardingForm, by: Actor, at: datetime, link: bytes) -> OnboardingForm:
-    """Close a form whose identity and bank account are there. A second time changes nothing. Raises LinkDead."""
+def finish_form(
+    *, form: OnboardingForm, by: Actor, at: datetime, link: bytes, came_at: datetime | None = None
+) -> OnboardingForm:
+    """Close a form whose identity and bank account are there, as it was read. A second time changes nothing.
+
+    A link that has ended since somebody came by it, at `came_at`, has led here in time: a provider was asked meanwhile.
+    Raises LinkDead, and FormChanged where it was saved since it was read: what it holds now went nowhere yet.
+    """
     with act(
         "finish_onboarding_form", by=by, at=at, application_id=form.application_id, resource=form.handle
     ) as current:
-        form = _locked(current, form.pk, form.application_id, None)
+        revision = form.revision
+        form = _locked(current, form.pk, form.application_id)
         if form.state == _State.SUBMITTED and form.link_digest == link:
             return form
-        _refuse_dead(form, link, at)
+        _refuse_dead(form, link, came_at or at)
+        if form.revision != revision:
+            raise FormChanged
         _forget(form, {*form.answers, *form.sealed})
         _close(current, form)
     return form
@@ -194,7 +206,7 @@ def withdraw_form(*, form: OnboardingForm, by: Actor, at: datetime, version: str
     with act(
         "withdraw_onboarding_form", by=by, at=at, application_id=form.application_id, resource=form.handle
     ) as current:
-        form = _locked(current, form.pk, form.application_id, None)
+        form = _locked(current, form.pk, form.application_id)
         _refuse_closed(form)
         form.refuse_stale(version)
         _forget(form, {*form.answers, *form.sealed})
@@ -227,7 +239,7 @@ def invite_merchant(
     with act(
         "invite_merchant", by=by, at=at, application_id=application_id, resource=(OnboardingForm.KIND, key)
     ) as current:
-        form = _locked(current, key, application_id, None)
+        form = _begun(current, key, application_id, None)
         if form.revision:
             raise InvitedBefore
         form.name, form.revision = _clean(name)[:120], 1
@@ -243,7 +255,7 @@ def renew_link(*, form: OnboardingForm, lives: timedelta, by: Actor, at: datetim
     with act(
         "renew_onboarding_link", by=by, at=at, application_id=form.application_id, resource=form.handle
     ) as current:
-        form = _locked(current, form.pk, form.application_id, None)
+        form = _locked(current, form.pk, form.application_id)
         _refuse_closed(form)
         before = form.link_expires_at
         token = _make_link(form, at + lives)
@@ -259,7 +271,7 @@ def revoke_link(*, form: OnboardingForm, by: Actor, at: datetime) -> OnboardingF
     with act(
         "revoke_onboarding_link", by=by, at=at, application_id=form.application_id, resource=form.handle
     ) as current:
-        form = _locked(current, form.pk, form.application_id, None)
+        form = _locked(current, form.pk, form.application_id)
         _refuse_closed(form)
         if form.link_digest is not None:
             form.link_digest = form.link_expires_at = None
@@ -315,28 +327,35 @@ def open_secrets(form: OnboardingForm, names: Collection[str]) -> dict[str, Secr
     return {name: secret for name, secret in opened.items() if secret is not None}
 
 
-def _locked(current: Act, key: uuid.UUID, application_id: uuid.UUID, link: bytes | None) -> OnboardingForm:
-    """The form under its lock; one that is not there yet is made, for whoever acts. A link must lead to it."""
-    forms = OnboardingForm.objects.visible_to(current.by).filter(application_id=application_id).select_for_update()
-    form: OnboardingForm | None = forms.filter(pk=key).first()
-    if form is None and link is None:
-        author = current.by.signature
-        made = OnboardingForm(
-            id=key,
-            application_id=application_id,
-            made_by_kind=author.kind,
-            made_by_id=author.id,
-            made_by_name=author.name,
-            created_at=current.at,
-            updated_at=current.at,
-        )
-        OnboardingForm.objects.bulk_create([made], ignore_conflicts=True)  # a second window may be just as quick
-        form = forms.filter(pk=key).first()
+def _locked(current: Act, key: uuid.UUID, application_id: uuid.UUID) -> OnboardingForm:
+    """The form under its lock."""
+    forms = OnboardingForm.objects.visible_to(current.by).filter(application_id=application_id)
+    form: OnboardingForm | None = forms.select_for_update().filter(pk=key).first()
     if form is None:
         raise NotVisible(str(key))
-    if link is not None:
-        _refuse_dead(form, link, current.at)
     return form
+
+
+def _begun(current: Act, key: uuid.UUID, application_id: uuid.UUID, link: bytes | None) -> OnboardingForm:
+    """The form under its lock; one that is not there yet is made, for whoever acts. A link must lead to it."""
+    if link is not None:
+        form = _locked(current, key, application_id)
+        _refuse_dead(form, link, current.at)
+        return form
+    with suppress(NotVisible):
+        return _locked(current, key, application_id)
+    author = current.by.signature
+    made = OnboardingForm(
+        id=key,
+        application_id=application_id,
+        made_by_kind=author.kind,
+        made_by_id=author.id,
+        made_by_name=author.name,
+        created_at=current.at,
+        updated_at=current.at,
+    )
+    OnboardingForm.objects.bulk_create([made], ignore_conflicts=True)  # a second window may be just as quick
+    return _locked(current, key, application_id)
 
 
 def _refuse_dead(form: OnboardingForm, link: bytes, at: datetime) -> None:
@@ -379,8 +398,9 @@ def _keep(current: Act, form: OnboardingForm, draft: Draft) -> None:
     is_new = not form.revision
     if not form.assign(values) and not draft.secrets and not is_new:
         return
-    if draft.page:
-        form.answers[_PAGE] = draft.page[:40]
+    form.answers = {name: text for name, text in form.answers.items() if name != _PAGE}
+    if draft.page:  # without one the last save is nobody's own
+        form.answers[_PAGE] = _clean(draft.page)[:40]
     form.revision += 1
     _save(form, current)
     after = len(form.sections)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from onboarding.forms.imports import columns
-from tests.browser.conftest import PHONE, SignIn, keep_screenshot, overflows, violations
+from tests.browser.conftest import DESKTOP, PHONE, SCREENSHOTS, SignIn, keep_screenshot, overflows, violations
 from tests.browser.test_workflows import ADDRESS, FORM, fill_underwriting_form, open_underwriting_form
 from tests.stack import Stack
 
@@ -73,6 +73,114 @@ def test_half_a_form_is_saved_as_one_goes_and_taken_up_again(sign_in: SignIn, st
     assert TAX_ID not in page.content()
 
 
+FILL = """async ([values, pause]) => {
+    for (const [id, value] of Object.entries(values)) {
+        const control = document.getElementById(id);
+        control.focus();
+        control.value = value;
+        control.dispatchEvent(new Event("input", {bubbles: true}));
+        control.dispatchEvent(new Event("change", {bubbles: true}));
+        control.blur();
+        if (pause) await new Promise((go) => setTimeout(go, pause));
+    }
+}"""
+QUICK = {
+    "id_business_name": "Quick LLC", "id_doing_business_as": "Quick", "id_url": "www.quick.example",
+    "id_business_phone": "5035550142", "id_business_address__line1": "1 Pier", "id_first_name": "Q",
+    "id_last_name": "Hand",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pause", [0, 30, 100, 300])
+def test_nothing_is_lost_that_is_typed_while_a_section_is_saved(sign_in: SignIn, pause: int) -> None:
+    page = sign_in("PARTNER")
+    open_underwriting_form(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("New merchant")
+    told: list[str] = []
+    page.on("request", lambda _: told.append("asked"))
+    page.on("requestfinished", lambda _: told.append("answered"))
+
+    page.evaluate(FILL, [QUICK, pause])
+
+    before = -1
+    while len(told) > before or told.count("asked") > told.count("answered"):  # also after a rest within a section
+        before = len(told)
+        page.wait_for_timeout(1_800)
+        assert before < 60
+    assert {name: page.locator(f"#{name}").input_value() for name in QUICK} == QUICK
+    page.reload()
+    assert {name: page.locator(f"#{name}").input_value() for name in QUICK} == QUICK
+
+
+def test_what_was_typed_last_is_kept_on_leaving(sign_in: SignIn) -> None:
+    page = sign_in("PARTNER")
+    open_underwriting_form(page)
+    page.get_by_label("Trading name").fill("Left Behind")
+    page.get_by_label("First name").focus()
+    expect(page).to_have_url(re.compile("/onboarding-forms/OF"))
+    form = page.url
+
+    page.get_by_label("First name").fill("Lea")
+    page.goto("/dashboard/identities/")
+
+    page.goto(form)
+    expect(page.get_by_label("First name")).to_have_value("Lea")
+
+
+def test_form_that_is_cut_off_says_so_and_tries_again(chromium: Browser, stack: Stack, sign_in: SignIn) -> None:
+    cookies = sign_in("PARTNER").context.cookies()
+    context = chromium.new_context(base_url=stack.url, reduced_motion="reduce")  # a failed request is on the console
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.goto("/dashboard/identities/")
+    page.get_by_role("link", name="Create New Identity").click()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    trouble = page.locator("#form-trouble")
+    page.get_by_label("Trading name").fill("Cut Off")
+    page.get_by_label("First name").focus()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cut Off")
+
+    context.set_offline(True)
+    page.get_by_label("First name").fill("Cora")
+    page.get_by_label("Trading name").focus()
+    expect(trouble).to_contain_text("Not saved, trying again")
+    for viewport in (PHONE, DESKTOP):
+        page.set_viewport_size(viewport)
+        expect(trouble).to_be_in_viewport()
+        assert violations(page) == []
+        page.screenshot(path=SCREENSHOTS / f"form-cut-off-{viewport['width']}.png")
+    page.evaluate("setTimeout(() => (location.href = '/dashboard/identities/'))")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_label("First name")).to_have_value("Cora")
+
+    context.set_offline(False)
+    expect(trouble).to_be_empty(timeout=40_000)
+    page.goto(page.url)
+    expect(page.get_by_label("First name")).to_have_value("Cora")
+    assert asked == ["beforeunload"]
+    context.close()
+
+
+def test_head_of_a_new_form_follows_its_first_save(sign_in: SignIn) -> None:
+    page = sign_in("PARTNER")
+    open_underwriting_form(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("New merchant")
+    expect(page.get_by_role("link", name="Withdraw")).to_have_count(0)
+
+    page.get_by_label("Trading name").fill("Head First")
+    page.get_by_label("First name").focus()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Head First")
+    expect(page).to_have_title("Head First · Merchantry")
+    expect(page.get_by_role("navigation", name="Breadcrumbs")).to_contain_text("Head First")
+    page.get_by_role("button", name="Let the merchant fill it in").click()
+    expect(page.get_by_role("dialog", name="Let the merchant fill it in?")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="It is a buyer").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("New buyer")
+
+
 def test_what_is_put_right_leaves_the_summary(sign_in: SignIn) -> None:
     page = sign_in("PARTNER")
     open_underwriting_form(page)
@@ -86,6 +194,11 @@ def test_what_is_put_right_leaves_the_summary(sign_in: SignIn) -> None:
     expect(summary.get_by_role("heading")).to_have_text("27 things need your attention")
     expect(summary.get_by_role("link", name="Legal business name")).to_have_count(0)
     expect(summary.get_by_role("link", name="Trading name")).to_have_count(1)
+
+    page.get_by_label("Website", exact=True).fill("not a site")
+    page.get_by_label("Last name").focus()
+
+    expect(summary.get_by_role("link", name="Website")).to_have_text("Website: Must be a web address.")
 
 
 def test_draft_is_saved_without_scripts(sign_in: SignIn) -> None:

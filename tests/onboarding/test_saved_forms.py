@@ -316,6 +316,17 @@ def test_page_knows_nothing_of_its_own_last_save_and_goes_on(own: Application) -
     assert again.answers["title"] == "Chair"
 
 
+def test_page_does_not_write_over_what_came_by_the_link_after_its_last_save(own: Application) -> None:
+    seen = saved.mark_of({}, draft_of({}).covers)
+    row = save(own, draft=replace(draft_of({"title": "CEO"}, seen=seen), page="one"))
+    save(own, row.pk, draft=draft_of({"title": "Told by the merchant"}))
+
+    with pytest.raises(saved.FormChanged):
+        save(own, row.pk, draft=replace(draft_of({"title": "Chair"}, seen=seen), page="one"))
+
+    assert anew(row).answers["title"] == "Told by the merchant"
+
+
 def test_saving_the_same_again_changes_nothing(own: Application) -> None:
     row = save(own, business_name="Bobs")
 

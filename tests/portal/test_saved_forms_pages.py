@@ -12,7 +12,7 @@ from django.utils import timezone
 from events.models import Audit, Event
 from onboarding import tasks
 from onboarding.models import Identity, ImportedRow, MerchantImport, OnboardingForm, PaymentInstrument
-from onboarding.portal import invitations
+from onboarding.portal import joining
 from onboarding.services import forms as saved
 from providers.sandbox import faults
 from tenancy.actors import system
@@ -150,6 +150,17 @@ def test_refused_submit_loses_nothing(own: Application, partner: Client) -> None
     assert only(OnboardingForm).sealed == ["dob", "tax_id"]
 
 
+def test_empty_form_that_is_submitted_is_not_kept(own: Application, partner: Client) -> None:
+    page = partner.get(new_page(own))
+    untouched = {bound.name: bound.value() for bound in page.context["form"] if bound.value()}
+
+    answer = partner.post(new_page(own), untouched | {"key": page.context["key"]})
+
+    assert (answer.status_code, rows(OnboardingForm)) == (200, [])
+    assert "This field is required." in text_of(answer)
+    assert answer.context["key"] == page.context["key"]
+
+
 def test_submitting_again_leads_to_the_identity(own: Application, partner: Client) -> None:
     row = begin(partner, own)
     partner.post(page_of(row), filled_in() | {"act": "submit"})
@@ -167,14 +178,45 @@ def test_section_that_saves_itself_gets_its_own_errors_only(own: Application, pa
 
     answer = partner.post(new_page(own), told, headers={"HX-Request": "true"})
 
-    page = answer.content.decode()
-    assert answer["HX-Replace-Url"] == page_of(only(OnboardingForm))
+    page, row = answer.content.decode(), only(OnboardingForm)
+    assert answer["HX-Replace-Url"] == page_of(row)
+    assert "HX-Trigger" not in answer
     assert 'id="section-business"' in page
     assert 'id="section-principal"' not in page
     assert "Must be a web address" in page
     assert "This field is required" not in page
     assert "<html" not in page
     assert TAX_ID not in page
+
+
+def test_first_save_brings_the_head_of_an_open_form(own: Application, partner: Client) -> None:
+    told = {"act": "save", "section": "business", "business_name": "Bobs"}
+
+    part = partner.post(new_page(own), told, headers={"HX-Request": "true"})
+
+    page, row = part.content.decode(), only(OnboardingForm)
+    assert "<title>Bobs · Merchantry</title>" in page
+    for place in ("breadcrumbs", "heading", "actions"):
+        assert re.search(rf'id="live-{place}"[^>]* hx-swap-oob="true"', page)
+    assert f'href="{page_of(row)}?confirm=withdraw"' in page
+    assert f'<form method="post" action="{page_of(row)}">' in page
+    assert f'href="{new_page(own)}?kind=buyer"' in page
+
+
+def test_form_of_a_merchant_with_a_link_is_no_buyers(own: Application, partner: Client) -> None:
+    invite(partner, own)
+
+    page = partner.get(page_of(only(OnboardingForm))).content.decode()
+
+    assert "?kind=buyer" not in page
+    assert "New link" in page
+
+
+def test_page_of_odd_name_saves_itself(own: Application, partner: Client) -> None:
+    told = {"act": "save", "business_name": "Bobs", "page": "a\x00b" * 40}
+
+    assert partner.post(new_page(own), told).status_code == 302
+    assert only(OnboardingForm).answers["business_name"] == "Bobs"
 
 
 def test_older_page_is_told_and_writes_nothing_over(own: Application, partner: Client) -> None:
@@ -189,7 +231,7 @@ def test_older_page_is_told_and_writes_nothing_over(own: Application, partner: C
     assert "Somebody else saved this form" in text_of(whole)
     assert "President" in whole.content.decode()
     assert "Somebody else saved this form" in text_of(part)
-    assert part["HX-Reswap"] == "none"
+    assert (part["HX-Reswap"], part["HX-Trigger"]) == ("none", "form-refused")
     assert only(OnboardingForm).answers["title"] == "Chair"
 
 
@@ -206,6 +248,41 @@ def test_tab_lists_open_forms_with_who_saved_last(own: Application, partner: Cli
     assert "Resume" in text_of(page)
 
 
+def test_tab_shows_the_newest_forms_and_the_way_to_all(own: Application, partner: Client) -> None:
+    for number in range(4):
+        begin(partner, own, doing_business_as=f"Bobs {number}")
+    begin(browser(Role.PARTNER, make_application("Foreign")[0]), rows(Application)[-1])
+
+    page, every = partner.get(tab(own)), partner.get(f"{tab(own)}open-forms/")
+
+    assert [form["name"] for form in page.context["open_forms"]] == ["Bobs 3", "Bobs 2", "Bobs 1"]
+    assert f'href="{tab(own)}open-forms/"' in page.content.decode()
+    assert [row["cells"][:2] for row in every.context["rows"]] == [
+        [f"Bobs {number}", "5 of 5 sections"] for number in (3, 2, 1, 0)
+    ]
+    assert "by Partner" in text_of(every)
+    found = partner.get(f"{tab(own)}open-forms/?q=bobs+0").context["rows"]
+    assert [row["cells"][0] for row in found] == ["Bobs 0"]
+
+
+def test_few_forms_need_no_way_to_all(own: Application, partner: Client) -> None:
+    begin(partner, own)
+
+    assert "open-forms/" not in partner.get(tab(own)).content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_list_of_open_forms_costs_the_same_however_many(
+    own: Application, partner: Client, count: int, django_assert_num_queries: Any
+) -> None:
+    for number in range(count):
+        begin(partner, own, business_name=f"Bobs {number}")
+    partner.get(f"{tab(own)}open-forms/")
+
+    with django_assert_num_queries(10):
+        partner.get(f"{tab(own)}open-forms/")
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_tab_costs_the_same_however_many_forms(
     own: Application, partner: Client, count: int, django_assert_num_queries: Any
@@ -214,7 +291,7 @@ def test_tab_costs_the_same_however_many_forms(
         begin(partner, own, business_name=f"Bobs {number}")
     partner.get(tab(own))
 
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         partner.get(tab(own))
 
 
@@ -252,10 +329,10 @@ def test_merchant_and_stranger_reach_no_form(own: Application, partner: Client) 
     row = begin(partner, own)
     merchant = browser(Role.MERCHANT, own, own.owner_id)
 
-    places = [page_of(row), tab(own), f"{tab(own)}invite/", f"{tab(own)}import/"]
+    places = [page_of(row), tab(own), f"{tab(own)}open-forms/", f"{tab(own)}invite/", f"{tab(own)}import/"]
 
-    assert [merchant.get(place).status_code for place in places] == [403] * 4
-    assert [Client().get(place).status_code for place in places] == [302] * 4
+    assert [merchant.get(place).status_code for place in places] == [403] * 5
+    assert [Client().get(place).status_code for place in places] == [302] * 5
 
 
 def test_answers_are_shown_as_text(own: Application, partner: Client) -> None:
@@ -283,6 +360,14 @@ def test_link_is_shown_once(own: Application, partner: Client) -> None:
     assert "A link is shown once." in text_of(again)
     assert (row.link_expires_at - row.created_at) == timedelta(days=7)
     assert row.made_by_name.startswith("Partner")
+
+
+def test_head_takes_no_link(own: Application, partner: Client) -> None:
+    row = begin(partner, own)
+    shown_at = partner.post(page_of(row), {"act": "link", "days": "3"})["Location"]
+
+    assert partner.head(shown_at).status_code == 405
+    assert "/dashboard/join/" in partner.get(shown_at).content.decode()
 
 
 @pytest.mark.parametrize("days", ["0", "31", "x", ""])
@@ -383,6 +468,34 @@ def test_errors_stand_on_the_page_of_their_section(own: Application, partner: Cl
     assert (kept.answers["url"], kept.sealed, "email" in kept.answers) == ("not a site", [], False)
 
 
+def test_address_begins_at_home_until_something_is_told_of_it(own: Application, partner: Client) -> None:
+    link, stranger = invite(partner, own), Client()
+    stranger.post(f"{link}business/", {"business_name": "Half", "act": "later"})
+
+    untold = stranger.get(f"{link}business-address/").context["form"]
+    stranger.post(f"{link}business-address/", {"business_address__line1": "1 Pier", "act": "later"})
+    told = stranger.get(f"{link}business-address/").context["form"]
+    on_one_page = partner.get(page_of(only(OnboardingForm))).context["form"]
+
+    assert untold["business_address__country"].value() == "USA"
+    assert told["business_address__country"].value() is None
+    assert on_one_page["personal_address__country"].value() == "USA"
+    assert [form.errors for form in (untold, told, on_one_page)] == [{}, {}, {}]
+
+
+def test_review_shows_what_was_told_as_people_read_it(own: Application, partner: Client) -> None:
+    link, stranger = invite(partner, own), Client()
+    fill_in(stranger, link, annual_card_volume="1200000", max_transaction_amount="5000", mcc="5940", url="no site")
+
+    review = text_of(stranger.get(f"{link}review/"))
+
+    assert "1,200,000.00 USD" in review
+    assert "5,000.00 USD" in review
+    assert "5940 Bicycle shops, sales and service" in review
+    assert "Largest transaction 5,000.00 USD" in review
+    assert "no site" in review
+
+
 def test_section_is_left_for_later_with_gaps(own: Application, partner: Client) -> None:
     link, stranger = invite(partner, own), Client()
 
@@ -423,7 +536,7 @@ def test_dead_links_show_one_page(own: Application, partner: Client, monkeypatch
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
     assert "This link leads nowhere" in text_of(answers[0])
-    monkeypatch.setattr(invitations, "WRONG_LINKS_PER_MINUTE", 0)
+    monkeypatch.setattr(joining, "WRONG_LINKS_PER_MINUTE", 0)
     assert Client().get(made_up).status_code == 429
 
 
@@ -537,6 +650,56 @@ def test_bank_account_that_was_changed_after_the_identity_was_made_is_looked_at(
     assert (only(OnboardingForm).state, rows(PaymentInstrument)) == ("OPEN", [])
 
 
+def test_bank_account_that_is_saved_while_another_is_sent_is_looked_at(
+    own: Application, partner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, stranger, second_window = invite(partner, own), Client(), Client()
+    fill_in(stranger, link)
+    stranger.post(f"{link}bank-account/", BANK)
+    finish = saved.finish_form
+
+    def save_then_finish(**options: Any) -> OnboardingForm:
+        second_window.post(f"{link}bank-account/", BANK | {"bank-account_number": "9988776655"})
+        return finish(**options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saved, "finish_form", save_then_finish)
+        answer = stranger.post(f"{link}review/", {"seen": stranger.get(f"{link}review/").context["seen"]})
+
+    assert "The form was changed in another window" in text_of(answer)
+    assert (only(OnboardingForm).state, only(OnboardingForm).sealed) == ("OPEN", ["account_number"])
+    stranger.post(f"{link}review/", {"seen": answer.context["seen"]})
+    assert [row.last_four for row in rows(PaymentInstrument)][-1] == "6655"
+    assert (only(OnboardingForm).state, len(rows(Identity))) == ("SUBMITTED", 2)
+
+
+def test_link_that_ends_while_the_bank_account_is_sent_has_led_in_time(
+    own: Application, partner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, stranger = invite(partner, own), Client()
+    fill_in(stranger, link)
+    stranger.post(f"{link}bank-account/", BANK)
+    seen = stranger.get(f"{link}review/").context["seen"]
+    submit = saved.submit_form
+
+    def submit_then_end(**options: Any) -> Identity:
+        identity = submit(**options)
+        with transaction(by=system()):
+            OnboardingForm.objects.update(link_expires_at=timezone.now())
+        return identity
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saved, "submit_form", submit_then_end)
+        answer = stranger.post(f"{link}review/", {"seen": seen})
+
+    assert answer["Location"] == "/dashboard/join/sent/"
+    assert (only(OnboardingForm).state, only(OnboardingForm).sealed, len(rows(PaymentInstrument))) == (
+        "SUBMITTED",
+        [],
+        1,
+    )
+
+
 def test_partner_does_not_close_a_form_over_its_bank_account(own: Application, partner: Client) -> None:
     link, stranger = invite(partner, own), Client()
     fill_in(stranger, link)
@@ -549,6 +712,23 @@ def test_partner_does_not_close_a_form_over_its_bank_account(own: Application, p
 
     assert answer["Location"] == f"/dashboard/identities/{rows(Identity)[-1].public_id}/"
     assert (only(OnboardingForm).state, sealed_names(row), len(rows(Identity))) == ("OPEN", ["account_number"], 2)
+
+
+def test_partner_saves_nothing_into_a_form_whose_identity_is_made(own: Application, partner: Client) -> None:
+    link, stranger = invite(partner, own), Client()
+    fill_in(stranger, link)
+    stranger.post(f"{link}bank-account/", BANK)
+    faults.arrange(application_id=own.pk, kind="TIMEOUT_AFTER", operation="tokenise_bank_account", times=1)
+    stranger.post(f"{link}review/", {"seen": stranger.get(f"{link}review/").context["seen"]})
+    row = only(OnboardingForm)
+
+    answer = partner.post(page_of(row), filled_in() | {"act": "save"})
+    part = partner.post(page_of(row), filled_in() | {"act": "save"}, headers={"HX-Request": "true"})
+
+    assert answer["Location"] == f"/dashboard/identities/{rows(Identity)[-1].public_id}/"
+    assert part["HX-Reswap"] == "none"
+    assert "submitted before" in text_of(part)
+    assert (only(OnboardingForm).revision, sealed_names(row)) == (row.revision, ["account_number"])
 
 
 def test_new_link_ends_the_old_one(own: Application, partner: Client) -> None:
@@ -579,7 +759,7 @@ def test_form_of_the_link_is_not_forged(own: Application, partner: Client) -> No
 
 def test_visits_are_limited_by_address(own: Application, partner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     link = invite(partner, own)
-    monkeypatch.setattr(invitations, "VISITS_PER_MINUTE", 2)
+    monkeypatch.setattr(joining, "VISITS_PER_MINUTE", 2)
 
     answers = [Client().get(link) for _ in range(3)]
 
