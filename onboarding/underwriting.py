@@ -6,6 +6,10 @@ from typing import Any
 
 from onboarding.models import Identity
 from resources.errors import FieldError
+from tenancy.models import Processor
+
+RECEIVES_ONLY = Processor.Name.VISA_V1
+"""It asks a recipient for a card, not for the form, and sells nothing."""
 
 TAX_PAYMENTS_MCC = "9311"
 UNDERWRITING = (
@@ -24,12 +28,38 @@ OWNER_IS_A_PERSON = "A beneficial owner is a person, without a business type"
 ADDRESS_OF_A_MERCHANT = ("line1", "city", "region", "postal_code", "country")
 
 
+ASKED_SHARE = 25
+"""From how many percent on an owner is usually asked for."""
+
+_WITHOUT_OWNERS = (
+    Identity.BusinessType.TAX_EXEMPT_ORGANIZATION,
+    Identity.BusinessType.INTERNATIONAL_ORGANIZATION,
+    Identity.BusinessType.GOVERNMENT_AGENCY,
+)
+"""Nobody holds a share of these."""
+
+
 @dataclass(frozen=True)
 class Phone:
     """A phone number as it was sent, for our answers, and in E.164, for adapters."""
 
     text: str
     e164: str
+
+
+def open_share(*, principal: int | None, owned: int = 0, business_type: str | None, ownership_type: str | None) -> int:
+    """How many percent of a business nobody told, where that is enough for an owner who is usually asked for; else 0.
+
+    Nothing is asked of businesses that nobody owns, and of those whose owners change on an exchange every day.
+    """
+    if principal is None or business_type in _WITHOUT_OWNERS or ownership_type == Identity.OwnershipType.PUBLIC:
+        return 0
+    untold = 100 - principal - owned
+    return untold if untold >= ASKED_SHARE else 0
+
+
+def about_open_share(percent: int) -> str:
+    return f"Nobody told who owns the other {percent} %. Owners of {ASKED_SHARE} % or more are usually asked for."
 
 
 def missing_members(told: Mapping[str, Any], present: Identity | None = None) -> dict[str, Any]:

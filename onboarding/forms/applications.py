@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 
 from tenancy.models import Application, Processor
 from tenancy.roles import Role
@@ -33,7 +34,7 @@ class ApplicationSettingsForm(forms.Form):
     processing_enabled = forms.BooleanField(
         label="Processing", required=False, help_text="Off: none of its merchants can take payments."
     )
-    settlement_enabled = forms.BooleanField(label="Settlement", required=False, help_text="Off: nothing is paid out.")
+    settlement_enabled = forms.BooleanField(label="Settlements", required=False, help_text="Off: nothing is paid out.")
     ready_to_settle_upon = forms.ChoiceField(
         label="Funds are ready upon",
         required=False,
@@ -108,15 +109,42 @@ class ProcessorSettingsForm(forms.Form):
         help_text="In batches, a sale stays pending until its batch is submitted.",
     )
     can_debit_bank_account = forms.BooleanField(label="Bank accounts can be debited", required=False)
+    sandbox_profile = forms.ChoiceField(
+        label="Sandbox profile",
+        required=False,
+        choices=[("", "None"), ("realistic", "realistic: at the pace of a live one"), ("finix-2026", "finix-2026")],
+        help_text="Changes how the sandbox answers; see Test values.",
+    )
 
     @classmethod
     def of(cls, processor: Processor, data: Any = None) -> "ProcessorSettingsForm":
-        settings = processor.application_config
-        names = ("card_sale_submission_method", "can_debit_bank_account")
-        return cls(data, initial={"enabled": processor.enabled, **{name: settings[name] for name in names}})
+        told = processor.application_config
+        names = ("card_sale_submission_method", "can_debit_bank_account", "sandbox_profile")
+        form = cls(data, initial={"enabled": processor.enabled, **{name: told.get(name) for name in names}})
+        if settings.IS_LIVE:
+            del form.fields["sandbox_profile"]
+        return form
+
+    def clean_sandbox_profile(self) -> str | None:
+        return self.cleaned_data["sandbox_profile"] or None
 
 
-class PlatformUserForm(forms.Form):
+class ApiUserForm(forms.Form):
+    """A log-in for a program."""
+
+    name = forms.CharField(
+        label="Name", max_length=60, help_text="What uses it: “Web shop”, “Nightly export”. Lists show it."
+    )
+    key = forms.CharField(widget=forms.HiddenInput)
+
+
+class ApiUserNameForm(forms.Form):
+    """What a log-in of a program is called."""
+
+    name = ApiUserForm.base_fields["name"]
+
+
+class PlatformUserForm(ApiUserForm):
     """A log-in for a program of the platform itself."""
 
     role = forms.ChoiceField(label="Role", choices=[(role.value, role.label) for role in (Role.ADMIN, Role.PLATFORM)])

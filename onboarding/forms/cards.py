@@ -1,59 +1,21 @@
 """Forms of a card's page: a verification, an update, and what may be changed of an instrument."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
 from django.conf import settings
-from rest_framework.exceptions import ValidationError
 
-from api.errors import field_errors
 from onboarding.forms.identities import country_field
 from onboarding.forms.instruments import ADDRESS, never_shown, text_field
+from onboarding.forms.judged import JudgedForm
 from onboarding.models import Merchant, PaymentInstrument
 from onboarding.serializers.instruments import InstrumentChange
 from onboarding.serializers.updates import InstrumentUpdateInput
 from onboarding.serializers.verifications import InstrumentVerificationInput
-from resources.errors import DomainError, FieldError, FieldErrors
 
 CHOOSABLE = 50
 """Among more merchants than these one does not choose: their id is typed."""
-
-
-class _JudgedForm(forms.Form):
-    """A form over a body of the API, which judges it. `body` holds the validated request once it is in order."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.body: dict[str, Any] = {}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        body = self.judge(cleaned)
-        try:
-            body.is_valid(raise_exception=True)
-        except ValidationError as error:
-            for refusal in field_errors(error.detail):
-                self._add(refusal)
-        else:
-            self.body = body.validated_data
-        return cleaned
-
-    @abstractmethod
-    def judge(self, cleaned: Mapping[str, Any]) -> Any:
-        """The API's own body, filled with what was typed and not yet judged."""
-
-    def refuse(self, error: DomainError) -> None:
-        """Show what the service refuses."""
-        for refusal in error.errors if isinstance(error, FieldErrors) else [error]:
-            self._add(refusal)
-
-    def _add(self, refusal: DomainError) -> None:
-        name = refusal.field.removeprefix("address.") if isinstance(refusal, FieldError) else ""
-        target = name if name in self.fields else None
-        if target is None or target not in self.errors:
-            self.add_error(target, str(refusal))
 
 
 def _address_of(cleaned: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -61,7 +23,7 @@ def _address_of(cleaned: Mapping[str, Any]) -> dict[str, Any] | None:
     return told or None
 
 
-class CardVerificationForm(_JudgedForm):
+class CardVerificationForm(JudgedForm):
     """What the card's network is asked to check. Where money is real a security code never comes through a page."""
 
     key = forms.CharField(widget=forms.HiddenInput)
@@ -83,7 +45,7 @@ class CardVerificationForm(_JudgedForm):
         return InstrumentVerificationInput(data=told)
 
 
-class CardUpdateForm(_JudgedForm):
+class CardUpdateForm(JudgedForm):
     """For which merchant the card's issuer is asked."""
 
     key = forms.CharField(widget=forms.HiddenInput)
@@ -104,7 +66,7 @@ class CardUpdateForm(_JudgedForm):
         return InstrumentUpdateInput(data={"merchant": cleaned["merchant"]} if cleaned.get("merchant") else {})
 
 
-class InstrumentForm(_JudgedForm):
+class InstrumentForm(JudgedForm):
     """What may change of a card or bank account; numbers and expiry never do."""
 
     name = text_field("Holder", length=40)

@@ -1,43 +1,70 @@
 """The underwriting form of the portal. It asks; the rules are those of the API's body (onboarding.serializers)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from rest_framework.exceptions import ValidationError
 
-from api.errors import field_errors
 from onboarding import categories, countries
 from onboarding.forms.controls import LookupInput
+from onboarding.forms.judged import JudgedForm
 from onboarding.models import Identity
 from onboarding.serializers.entities import DayField
 from onboarding.serializers.identities import AssociatedIdentityInput, IdentityInput, IdentityUpdate
-from onboarding.underwriting import ADDRESS_OF_A_MERCHANT, SEALED, UNDERWRITING
-from resources.errors import DomainError, FieldError, FieldErrors
+from onboarding.underwriting import ADDRESS_OF_A_MERCHANT, SEALED, UNDERWRITING, about_open_share, open_share
+from resources.errors import FieldError
 
 _AMOUNTS = ("annual_card_volume", "max_transaction_amount")
 _DAYS = ("dob", "incorporation_date")
+_DAY_FORMAT = "%Y-%m-%d"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PERCENT = re.compile(r"0*[0-9]{1,2}|0*100")
+_CATEGORY = re.compile(r"[0-9]{4}")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _SEPARATOR = "__"  # personal_address__line1 in the form is personal_address.line1 in the body
 
 
 class AmountField(forms.DecimalField):
-    """An amount in dollars and cents. Its cleaned value is minor units."""
+    """An amount in dollars and cents, with or without commas between thousands. Its cleaned value is minor units.
+
+    A comma anywhere else is refused: 1200,50 would become a hundred times what was meant.
+    """
+
+    default_error_messages: ClassVar = {"invalid": "Must be an amount such as 1,200.50"}
 
     def __init__(self, **options: Any) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal"})
         super().__init__(**{"decimal_places": 2, "max_digits": 23, "min_value": 0, "widget": widget, **options})
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(value.replace(",", "").replace("$", "") if isinstance(value, str) else value)
+        if isinstance(value, str):
+            value = value.replace("$", "").strip()
+            value = value.replace(",", "") if _THOUSANDS.fullmatch(value) else value
+        return super().to_python(value)
 
     def clean(self, value: Any) -> int | None:
         amount: Decimal | None = super().clean(value)
         return None if amount is None else int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-class _EntityForm(forms.Form):
+class IsoDayField(forms.DateField):
+    """A day in the one order of its parts that nobody reads in two ways."""
+
+    default_error_messages: ClassVar = {"invalid": "Must be a day as YYYY-MM-DD"}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"input_formats": [_DAY_FORMAT], **options})
+
+    def strptime(self, value: str, format: str) -> date:  # noqa: A002 - Django's own name
+        if not _DAY.fullmatch(value):
+            raise ValueError
+        return super().strptime(value, format)
+
+
+class _EntityForm(JudgedForm):
     """A form over members of an identity's `entity`. `sections` groups its fields for the page, `needed` marks some."""
 
     sections: list[tuple[str, str, tuple[str, ...]]]
@@ -49,7 +76,7 @@ class _EntityForm(forms.Form):
         if identity is not None:
             options["initial"] = _initial(identity, self.base_fields) | options.get("initial", {})
         super().__init__(*args, **options)
-        self.body: dict[str, Any] = {}
+        self.order_fields(self.names())
         for name in self.needed:
             self.fields[name].required = identity is None or self._holds(name)
         if identity is not None:
@@ -58,6 +85,11 @@ class _EntityForm(forms.Form):
     def _holds(self, name: str) -> bool:
         """Whether an update would take something away by leaving the field empty, as it never does with a secret."""
         return name not in SEALED and self.get_initial_for_field(self.fields[name], name) not in (None, "")
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Its fields, in the order of the page."""
+        return [name for _, _, names in cls.sections for name in names]
 
     def section_of(self, name: str) -> str:
         """The heading over a field, for a summary of errors to tell one street from another."""
@@ -68,27 +100,9 @@ class _EntityForm(forms.Form):
         for heading, text, names in self.sections:
             yield heading, text, [self[name] for name in names]
 
-    def clean(self) -> dict[str, Any]:
-        """Judge the whole by the API's rules; each refusal goes to its field."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        body_class = self.creation if self.identity is None else IdentityUpdate
-        body = body_class(data={"entity": self._entity(cleaned)}, instance=self.identity)
-        try:
-            body.is_valid(raise_exception=True)
-        except ValidationError as error:
-            for refusal in field_errors(error.detail):
-                self._add(refusal)
-        else:
-            self.body = body.validated_data
-        return cleaned
-
-    def refuse(self, error: DomainError) -> None:
-        """Show what a service refused: beside its fields where it names some, else above the form."""
-        for single in error.errors if isinstance(error, FieldErrors) else [error]:
-            if isinstance(single, FieldError):
-                self._add(single)
-            else:
-                self.add_error(None, str(single))
+    def judge(self, cleaned: Mapping[str, Any]) -> IdentityInput | AssociatedIdentityInput | IdentityUpdate:
+        body = self.creation if self.identity is None else IdentityUpdate
+        return body(data={"entity": self._entity(cleaned)}, instance=self.identity)
 
     def _entity(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         """The members that were filled in; on an update those that were changed, an emptied one as null."""
@@ -110,13 +124,11 @@ class _EntityForm(forms.Form):
                 del entity[name]
         return entity
 
-    def _add(self, refusal: FieldError) -> None:
+    def place_of(self, refusal: FieldError) -> str:
+        """A whole address that is missing is told at its first line; a day has one control."""
         name = refusal.field.removeprefix("entity.").replace(".", _SEPARATOR)
-        if name not in self.fields:  # a whole address is missing: say so at its first line; a day has one control
-            parents = (f"{name}{_SEPARATOR}line1", name.split(_SEPARATOR)[0])
-            name = next((parent for parent in parents if parent in self.fields), "")
-        if name not in self.errors:
-            self.add_error(name or None, str(refusal))
+        places = (name, f"{name}{_SEPARATOR}line1", name.split(_SEPARATOR)[0])
+        return next((place for place in places if place in self.fields), "")
 
     def _say_what_is_kept(self, identity: Identity) -> None:
         for name in SEALED:
@@ -130,12 +142,17 @@ def _text(label: str, *, length: int, hint: str = "", **attributes: str) -> form
 
 
 def _day(label: str, **attributes: str) -> forms.DateField:
-    widget = forms.DateInput(attrs={"type": "date", **attributes}, format="%Y-%m-%d")
-    return forms.DateField(label=label, required=False, widget=widget)
+    widget = forms.DateInput(attrs={"type": "date", **attributes}, format=_DAY_FORMAT)
+    return IsoDayField(label=label, required=False, widget=widget)
 
 
 def _choice(label: str, choices: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, required=False, choices=[("", "Choose"), *choices])
+    return forms.ChoiceField(
+        label=label,
+        required=False,
+        choices=[("", "Choose"), *choices],
+        error_messages={"invalid_choice": "There is no such choice"},  # echoes nothing of what was typed
+    )
 
 
 def _share() -> forms.IntegerField:
@@ -153,8 +170,70 @@ def country_field(*, required: bool = False) -> forms.ChoiceField:
     )
 
 
-class MerchantIdentityForm(_EntityForm):
+_OWNER = ("first_name", "last_name", "title", "principal_percentage_ownership", "dob", "tax_id", "email", "phone")
+_HOME_ADDRESS = (
+    "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
+    "personal_address__postal_code", "personal_address__country",
+)  # fmt: skip
+
+
+class _PersonForm(_EntityForm):
+    """What is asked of every person."""
+
+    first_name = _text("First name", length=20, autocomplete="off")
+    last_name = _text("Last name", length=20, autocomplete="off")
+    email = _text("E-mail", length=100, type="email", autocomplete="off")
+    phone = _text("Phone", length=40, type="tel", autocomplete="off")
+    personal_address__line1 = _text("Street", length=35)
+    personal_address__line2 = _text("Apartment, suite", length=35)
+    personal_address__city = _text("City", length=20)
+    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
+    personal_address__postal_code = _text("Postal code", length=10)
+    personal_address__country = country_field()
+
+
+class _OwningPersonForm(_PersonForm):
+    """What is asked besides of whoever owns a share of a business."""
+
+    title = _text("Title", length=60, hint="For example CEO.")
+    principal_percentage_ownership = _share()
+    dob = _day("Date of birth", autocomplete="off")
+    tax_id = _text(
+        "Personal tax id",
+        length=20,
+        hint="Nine digits. Kept encrypted, never shown.",
+        inputmode="numeric",
+        autocomplete="off",
+    )
+
+
+class MerchantIdentityForm(_OwningPersonForm):
     """The underwriting form of a merchant."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        code = str(self["mcc"].value() or "").strip()
+        if _CATEGORY.fullmatch(code):
+            name = categories.category_name(code)
+            self["mcc"].help_text = f"{code} is {name}." if name else self.doubts()["mcc"]
+
+    def doubts(self) -> dict[str, str]:
+        """What is not refused, but looks wrong: by field."""
+        code = str(self["mcc"].value() or "").strip()
+        if not _CATEGORY.fullmatch(code) or categories.category_name(code):
+            return {}
+        return {"mcc": f"No list has the code {code}. Check it: the processor may not know it either."}
+
+    @property
+    def about_owners(self) -> str:
+        """What to say of the share of the business that the principal does not hold; empty where nothing is asked."""
+        told = str(self["principal_percentage_ownership"].value() or "").strip()
+        percent = open_share(
+            principal=int(told) if _PERCENT.fullmatch(told) else None,
+            business_type=self["business_type"].value(),
+            ownership_type=self["ownership_type"].value(),
+        )
+        return about_open_share(percent) if percent else ""
 
     def _entity(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         entity = super()._entity(cleaned)
@@ -182,26 +261,6 @@ class MerchantIdentityForm(_EntityForm):
     business_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
     business_address__postal_code = _text("Postal code", length=10)
     business_address__country = country_field()
-    first_name = _text("First name", length=20, autocomplete="off")
-    last_name = _text("Last name", length=20, autocomplete="off")
-    title = _text("Title", length=60, hint="For example CEO.")
-    principal_percentage_ownership = _share()
-    dob = _day("Date of birth", autocomplete="off")
-    tax_id = _text(
-        "Personal tax id",
-        length=20,
-        hint="Nine digits. Kept encrypted, never shown.",
-        inputmode="numeric",
-        autocomplete="off",
-    )
-    email = _text("E-mail", length=100, type="email", autocomplete="off")
-    phone = _text("Phone", length=40, type="tel", autocomplete="off")
-    personal_address__line1 = _text("Street", length=35)
-    personal_address__line2 = _text("Apartment, suite", length=35)
-    personal_address__city = _text("City", length=20)
-    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
-    personal_address__postal_code = _text("Postal code", length=10)
-    personal_address__country = country_field()
     default_statement_descriptor = _text(
         "Statement descriptor", length=20, hint="What buyers read on their card statement."
     )
@@ -225,13 +284,8 @@ class MerchantIdentityForm(_EntityForm):
             "business_address__line1", "business_address__line2", "business_address__city", "business_address__region",
             "business_address__postal_code", "business_address__country",
         )),
-        ("Principal", "The person who owns or runs it.", (
-            "first_name", "last_name", "title", "principal_percentage_ownership", "dob", "tax_id", "email", "phone",
-        )),
-        ("Principal's home address", "Used to verify the person.", (
-            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
-            "personal_address__postal_code", "personal_address__country",
-        )),
+        ("Principal", "The person who owns or runs it.", _OWNER),
+        ("Principal's home address", "Used to verify the person.", _HOME_ADDRESS),
         ("Processing", "What it will sell, and how much.", (
             "default_statement_descriptor", "mcc", "tax_authority", "annual_card_volume", "max_transaction_amount",
             "has_accepted_credit_cards_previously",
@@ -249,7 +303,7 @@ class MerchantIdentityForm(_EntityForm):
     )
 
 
-class BuyerIdentityForm(_EntityForm):
+class BuyerIdentityForm(_PersonForm):
     """Somebody who pays. Every field is optional, but something to know them by is asked for."""
 
     def clean(self) -> dict[str, Any]:
@@ -259,60 +313,22 @@ class BuyerIdentityForm(_EntityForm):
             self.add_error(None, "Give at least a name, an e-mail address or a phone number.")
         return cleaned
 
-    first_name = _text("First name", length=20, autocomplete="off")
-    last_name = _text("Last name", length=20, autocomplete="off")
-    email = _text("E-mail", length=100, type="email", autocomplete="off")
-    phone = _text("Phone", length=40, type="tel", autocomplete="off")
-    personal_address__line1 = _text("Street", length=35)
-    personal_address__line2 = _text("Apartment, suite", length=35)
-    personal_address__city = _text("City", length=20)
-    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
-    personal_address__postal_code = _text("Postal code", length=10)
-    personal_address__country = country_field()
-
     sections = [
         ("Person", "Whom a payment is from, or to.", ("first_name", "last_name", "email", "phone")),
-        ("Address", "Helps to check a card against fraud.", (
-            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
-            "personal_address__postal_code", "personal_address__country",
-        )),
+        ("Address", "Helps to check a card against fraud.", _HOME_ADDRESS),
     ]  # fmt: skip
 
 
-class OwnerForm(_EntityForm):
+class OwnerForm(_OwningPersonForm):
     """Somebody who owns a share of a business besides its principal."""
 
     creation = AssociatedIdentityInput
 
-    first_name = _text("First name", length=20, autocomplete="off")
-    last_name = _text("Last name", length=20, autocomplete="off")
     title = _text("Title", length=60, hint="For example CFO.")
-    principal_percentage_ownership = _share()
-    dob = _day("Date of birth", autocomplete="off")
-    tax_id = _text(
-        "Personal tax id",
-        length=20,
-        hint="Nine digits. Kept encrypted, never shown.",
-        inputmode="numeric",
-        autocomplete="off",
-    )
-    email = _text("E-mail", length=100, type="email", autocomplete="off")
-    phone = _text("Phone", length=40, type="tel", autocomplete="off")
-    personal_address__line1 = _text("Street", length=35)
-    personal_address__line2 = _text("Apartment, suite", length=35)
-    personal_address__city = _text("City", length=20)
-    personal_address__region = _text("State", length=20, hint="Two letters in the USA and Canada.")
-    personal_address__postal_code = _text("Postal code", length=10)
-    personal_address__country = country_field()
 
     sections = [
-        ("Person", "Who owns it, and how much of it.", (
-            "first_name", "last_name", "title", "principal_percentage_ownership", "dob", "tax_id", "email", "phone",
-        )),
-        ("Home address", "Used to verify the person.", (
-            "personal_address__line1", "personal_address__line2", "personal_address__city", "personal_address__region",
-            "personal_address__postal_code", "personal_address__country",
-        )),
+        ("Person", "Who owns it, and how much of it.", _OWNER),
+        ("Home address", "Used to verify the person.", _HOME_ADDRESS),
     ]  # fmt: skip
 
     needed = ("first_name", "last_name")

@@ -28,6 +28,8 @@ _LONGEST_CELL = 1000
 _YES, _NO = {"yes", "y", "true", "1", "on"}, {"no", "n", "false", "0", "off", ""}
 _FLAG = "has_accepted_credit_cards_previously"
 _CHOICES = ("business_type", "ownership_type")
+_FORMULA = re.compile(r"""(^|[;,|\t\r\n]["'\s]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])""")
+"""Where one would begin: first of all, and after what some spreadsheets, by their language, take for the cell's end."""
 _LIKE_A_COLUMN = re.compile(r"[a-z](?:[a-z._]|[0-9](?![0-9]))*", re.ASCII)
 """What may be shown of a header that is none: where it is missing, a merchant's data stands in its place."""
 
@@ -83,7 +85,7 @@ class _Table:
 
 def columns() -> list[str]:
     """Every column that a file may have, in the order of the template."""
-    return [*(_column(name) for name in MerchantIdentityForm.base_fields), *BANK_COLUMNS]
+    return [*(_column(name) for name in MerchantIdentityForm.names()), *BANK_COLUMNS]
 
 
 def needed_columns() -> list[str]:
@@ -92,8 +94,12 @@ def needed_columns() -> list[str]:
 
 def template() -> str:
     """A file with the header and nothing else."""
+    return as_csv(columns())
+
+
+def as_csv(*rows: Sequence[str]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerow(columns())
+    csv.writer(out).writerows(rows)
     return out.getvalue()
 
 
@@ -119,7 +125,8 @@ def judge(line: Line, *, now: datetime) -> JudgedRow:
         secrets[NUMBER_COLUMN] = Secret(line.cells[NUMBER_COLUMN])
     hidden = {*SEALED, NUMBER_COLUMN}
     answers = {name: text for name, text in line.cells.items() if text and name not in hidden}
-    return JudgedRow(number=line.number, answers=answers, secrets=secrets, messages=messages)
+    doubts = [] if messages else list(_doubts(form))
+    return JudgedRow(number=line.number, answers=answers, secrets=secrets, messages=messages, doubts=doubts)
 
 
 def entity_of(answers: Mapping[str, str], secrets: Mapping[str, Secret]) -> dict[str, Any]:
@@ -149,8 +156,8 @@ def bank_account_of(answers: Mapping[str, str], secrets: Mapping[str, Secret], *
 
 
 def neutral(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+    """A cell that no spreadsheet takes for a formula, or for several cells of which one is."""
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def _text(content: bytes) -> str:
@@ -252,6 +259,14 @@ def _bank_body(cells: Mapping[str, str], now: datetime) -> InstrumentInput:
     stand_in = ids.public_id(Identity.PREFIX, ids.new_id())
     told |= {"type": PaymentInstrument.Type.BANK_ACCOUNT.value, "identity": stand_in, "name": holder}
     return InstrumentInput(data=told, context={"now": now})
+
+
+def _doubts(form: MerchantIdentityForm) -> Iterator[dict[str, str]]:
+    """What to look at in a row that can be imported; a row that cannot will be looked at once more."""
+    for name, text in form.doubts().items():
+        yield {"field": _member(name), "message": text}
+    if form.about_owners:
+        yield {"field": "", "message": f"{form.about_owners} Add them afterwards, under BENEFICIAL OWNERS."}
 
 
 def _secret(form: MerchantIdentityForm, name: str) -> Secret | None:

@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from rest_framework.exceptions import ValidationError
 
-from api.errors import field_errors
 from onboarding.forms.identities import country_field
+from onboarding.forms.judged import JudgedForm
 from onboarding.models import Identity, PaymentInstrument
 from onboarding.serializers.instruments import InstrumentInput
-from resources.errors import DomainError, FieldError, FieldErrors
+from resources.errors import DomainError
 
 _HIDDEN_AGAIN = "Type it again: it was not kept."
 ADDRESS = ("line1", "city", "region", "postal_code", "country")
@@ -40,8 +39,8 @@ def text_field(
     return forms.CharField(label=label, max_length=length, help_text=hint, required=required, widget=widget)
 
 
-class _InstrumentForm(forms.Form):
-    """A form over the members of one type of instrument. `body` holds the validated request once it is in order."""
+class _InstrumentForm(JudgedForm):
+    """A form over the members of one type of instrument."""
 
     type: ClassVar[str]
     secrets: ClassVar[tuple[str, ...]]
@@ -54,44 +53,29 @@ class _InstrumentForm(forms.Form):
         super().__init__(*args, **options)
         self.identity = identity
         self.now = now
-        self.body: dict[str, Any] = {}
 
     def clean(self) -> dict[str, Any]:
-        """Judge the whole by the API's rules; each refusal goes to its field."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        told = {"type": self.type, "identity": self.identity.public_id, **self.told(cleaned)}
-        body = InstrumentInput(data=told, context={"now": self.now})
-        try:
-            body.is_valid(raise_exception=True)
-        except ValidationError as error:
-            for refusal in field_errors(error.detail):
-                self._add(refusal)
-        else:
-            self.body = body.validated_data
+        cleaned = super().clean()
         if self.errors:
             self.forget_numbers()
         return cleaned
+
+    def judge(self, cleaned: Mapping[str, Any]) -> InstrumentInput:
+        told = {"type": self.type, "identity": self.identity.public_id, **self.told(cleaned)}
+        return InstrumentInput(data=told, context={"now": self.now})
 
     def told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         """The members that were filled in."""
         return {name: value for name, value in cleaned.items() if name != "key" and value not in (None, "")}
 
     def refuse(self, error: DomainError) -> None:
-        """Show what the service refuses."""
-        for refusal in error.errors if isinstance(error, FieldErrors) else [error]:
-            self._add(refusal)
+        super().refuse(error)
         self.forget_numbers()
 
     def forget_numbers(self) -> None:
         for name in self.secrets:
             if name not in self.errors and self.data.get(name):
                 self[name].help_text = _HIDDEN_AGAIN
-
-    def _add(self, refusal: DomainError) -> None:
-        name = refusal.field.replace("address.", "") if isinstance(refusal, FieldError) else ""
-        target = name if name in self.fields else None
-        if target is None or target not in self.errors:
-            self.add_error(target, str(refusal))
 
 
 class BankAccountForm(_InstrumentForm):

@@ -1,20 +1,14 @@
 """Forms of merchants. They ask; the API's body and the services judge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
-from rest_framework.exceptions import ValidationError
 
-from api.errors import field_errors
+from onboarding.forms.judged import JudgedForm
 from onboarding.models import Merchant
 from onboarding.serializers.merchants import MerchantUpdate
-from portal.design.states import words
 from tenancy.models import Application
-
-
-def _in_words(constants: Sequence[str]) -> list[tuple[str, str]]:
-    return [(constant, words(constant)) for constant in constants]
 
 
 class ProvisionForm(forms.Form):
@@ -37,7 +31,7 @@ class VerificationForm(forms.Form):
     key = forms.CharField(widget=forms.HiddenInput)
 
 
-class MerchantForm(forms.Form):
+class MerchantForm(JudgedForm):
     """Switches and settings of a merchant that are ours. `body` holds the validated changes."""
 
     processing_enabled = forms.BooleanField(
@@ -49,17 +43,15 @@ class MerchantForm(forms.Form):
     merchant_name = forms.CharField(label="Name", max_length=120, required=False)
     settlement_funding_identifier = forms.ChoiceField(
         label="Funding identifier",
-        choices=_in_words(Application.FundingIdentifier.values),
+        choices=Application.FundingIdentifier.choices,
         help_text="What names a payout at the bank.",
     )
     ready_to_settle_upon = forms.ChoiceField(
         label="Funds are ready upon",
         required=False,
-        choices=[("", "As the application says"), *_in_words(Application.SettleUpon.values)],
+        choices=[("", "As the application says"), *Application.SettleUpon.choices],
     )
-    fee_ready_to_settle_upon = forms.ChoiceField(
-        label="Fees are ready upon", choices=_in_words(Application.SettleUpon.values)
-    )
+    fee_ready_to_settle_upon = forms.ChoiceField(label="Fees are ready upon", choices=Application.SettleUpon.choices)
     card_cvv_required = forms.BooleanField(
         label="Cards need their security code",
         required=False,
@@ -84,21 +76,12 @@ class MerchantForm(forms.Form):
                 form.fields[name].help_text = "Only an approved merchant can be switched on."
         return form
 
-    def clean(self) -> dict[str, Any]:
-        """Judge what was changed by the API's rules; what was not touched is left as it is."""
-        cleaned: dict[str, Any] = super().clean() or {}
+    def judge(self, cleaned: Mapping[str, Any]) -> MerchantUpdate:
+        """What was changed; what was not touched is left as it is."""
         changed = {name: cleaned[name] for name in self.changed_data if name in cleaned}
         if "ready_to_settle_upon" in changed:
             changed["ready_to_settle_upon"] = changed["ready_to_settle_upon"] or None
-        body = MerchantUpdate(data=changed)
-        try:
-            body.is_valid(raise_exception=True)
-        except ValidationError as error:
-            for refusal in field_errors(error.detail):
-                self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
-        else:
-            self.body: dict[str, Any] = body.validated_data
-        return cleaned
+        return MerchantUpdate(data=changed)
 
     @property
     def switches(self) -> list[forms.BoundField]:

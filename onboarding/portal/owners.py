@@ -14,6 +14,7 @@ from onboarding.forms.identities import OwnerForm
 from onboarding.models import Identity
 from onboarding.portal.identities import AT_HOME, identity_frame
 from onboarding.portal.once import FIELD, SentBefore, new_key, once
+from onboarding.underwriting import about_open_share, open_share
 from portal.design.states import tag
 from portal.views import Page
 from resources.errors import DomainError, NotVisible
@@ -48,6 +49,12 @@ class IdentityOwners(Page):
         may_edit = self.actor.may(Permission.MANAGE_IDENTITIES)
         shares = [owner.principal_percentage_ownership or 0 for owner in owners]
         principal = business.principal_percentage_ownership or 0
+        open_percent = open_share(
+            principal=business.principal_percentage_ownership,
+            owned=sum(shares),
+            business_type=business.business_type,
+            ownership_type=business.ownership_type,
+        )
         return self.show(
             {
                 **identity_frame(self.actor, business, TAB, "Beneficial owners"),
@@ -57,6 +64,7 @@ class IdentityOwners(Page):
                 "principal": principal,
                 "owned": sum(shares),
                 "untold": max(100 - principal - sum(shares), 0),
+                "about_owners": about_open_share(open_percent) if open_percent else "",
                 "may_edit": may_edit,
                 "may_add": may_edit and len(owners) < services.MOST_OWNERS,
             }

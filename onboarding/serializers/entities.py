@@ -16,6 +16,8 @@ from onboarding.models import Identity
 from onboarding.underwriting import OWNER_IS_A_PERSON, Phone
 from vault.secret import Secret
 
+OF_AGE = 18
+"""How old in years whoever runs or owns a business has to be."""
 _REGION = re.compile(r"[A-Za-z]{2}")
 
 
@@ -102,10 +104,13 @@ class AddressField(InputSerializer):
         told = {name: value.strip() for name, value in data.items() if isinstance(value, str)}
         country = told.get("country", "").upper() or countries.HOME
         errors = {}
-        if (region := told.get("region")) and country in countries.WITH_REGION_CODES and not _REGION.fullmatch(region):
-            errors["region"] = ["Must be a two-letter state or province code"]
+        if (region := told.get("region")) and country in countries.WITH_REGION_CODES:
+            if not _REGION.fullmatch(region):
+                errors["region"] = ["Must be a two-letter state or province code"]
+            elif not countries.is_region(region, country):
+                errors["region"] = [f"{countries.country_name(country)} has no such state or province"]
         if (code := told.get("postal_code")) and not countries.is_postal_code(code, country):
-            errors["postal_code"] = [f"Must be a postal code of {countries.country_name(country)}"]
+            errors["postal_code"] = [f"Must be a postal code as in {countries.country_in_a_sentence(country)}"]
         return errors
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +152,23 @@ class EntityInput(InputSerializer):
     tax_id = TaxIdField(required=False, allow_null=True, write_only=True)
     business_tax_id = TaxIdField(required=False, allow_null=True, write_only=True)
 
+    def errors_across(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        return self._too_young(data) if self._is_of_a_business(data) else {}
+
+    def _is_of_a_business(self, data: Mapping[str, Any]) -> bool:
+        """Whether it tells of a merchant's principal or of an owner; a buyer may be of any age."""
+        present = getattr(self.parent, "instance", None)
+        if data.get("business_type") is not None:
+            return True
+        return isinstance(present, Identity) and (present.is_merchant or present.associated_with_id is not None)
+
+    def _too_young(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        try:
+            born = self.fields["dob"].run_validation(data.get("dob"))
+        except serializers.ValidationError:
+            return {}  # told by the field itself
+        return {} if born is None or _age(born) >= OF_AGE else {"dob": [f"Must lie at least {OF_AGE} years back"]}
+
     def validate_mcc(self, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"[0-9]{4}", value):
             raise serializers.ValidationError("Must be four digits")
@@ -160,7 +182,15 @@ class OwnerEntity(EntityInput):
     last_name = Text(max_length=20)
 
     def errors_across(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
-        return {"business_type": [OWNER_IS_A_PERSON]} if data.get("business_type") is not None else {}
+        errors = self._too_young(data)
+        if data.get("business_type") is not None:
+            errors["business_type"] = [OWNER_IS_A_PERSON]
+        return errors
+
+
+def _age(born: date) -> int:
+    today = date.today()  # noqa: DTZ011 - as above
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def _validated(validator: Any, value: str, result: str) -> str:

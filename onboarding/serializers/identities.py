@@ -22,12 +22,12 @@ class _IdentityBody(InputSerializer):
             values: dict[str, Any] = super().to_internal_value(data)
         except serializers.ValidationError as error:
             entity = data.get("entity") if isinstance(data, Mapping) else None
+            if not isinstance(entity, Mapping):
+                raise
             refused: Any = error.detail
-            unread = refused.get("entity", {}) if isinstance(refused, dict) else {}
-            if isinstance(entity, Mapping) and "business_type" not in unread:
-                missing = missing_members(entity, present=self.instance)
-                raise serializers.ValidationError(_merged({"entity": missing}, refused)) from error
-            raise
+            unread = refused.get("entity", {})
+            missing = missing_members(_as_read(entity, unread), present=self.instance)
+            raise serializers.ValidationError(_merged({"entity": missing}, refused)) from error
         if missing := missing_members(values.get("entity", {}), present=self.instance):
             raise serializers.ValidationError({"entity": missing})
         return values
@@ -55,6 +55,15 @@ class AssociatedIdentityInput(InputSerializer):
 
     entity = OwnerEntity()
     tags = TagsField(required=False)
+
+
+def _as_read(entity: Mapping[str, Any], unread: Mapping[str, Any]) -> dict[str, Any]:
+    """A body of which not all can be read, as far as it tells what it lacks: texts as the fields trim them.
+
+    Whoever names a business type, though none that there is, means a merchant.
+    """
+    told = {name: (value.strip() or None) if isinstance(value, str) else value for name, value in entity.items()}
+    return told | {"business_type": Identity.BusinessType.CORPORATION} if "business_type" in unread else told
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

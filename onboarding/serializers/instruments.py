@@ -53,7 +53,7 @@ class RoutingNumberField(ParsedText):
         if not re.fullmatch(r"[0-9]{9}", text):
             raise serializers.ValidationError("Must be nine digits")
         if not rtn.is_valid(text):
-            raise serializers.ValidationError("Is no routing number: its digits do not check")
+            raise serializers.ValidationError("Must be a routing number: a digit of it is wrong")
         return text
 
 
@@ -66,7 +66,7 @@ class CardNumberField(ParsedText):
         if not re.fullmatch(r"[0-9]{12,19}", digits):
             raise serializers.ValidationError("Must be 12 to 19 digits")
         if not luhn.is_valid(digits):
-            raise serializers.ValidationError("Is no card number: its digits do not check")
+            raise serializers.ValidationError("Must be a card number: a digit of it is wrong")
         return Secret(digits)
 
 

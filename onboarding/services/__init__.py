@@ -5,6 +5,7 @@ from onboarding.services.identities import (
     create_associated_identity,
     create_identity,
     create_identity_user,
+    open_share_of,
     owners_of,
     update_identity,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "found_application",
     "is_update_open",
     "may_verify_cards",
+    "open_share_of",
     "owners_of",
     "provision_merchant",
     "purge_tokens",

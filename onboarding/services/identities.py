@@ -12,7 +12,7 @@ from api.errors import field_errors
 from onboarding.models import Identity
 from onboarding.models.identities import IdentityQuerySet
 from onboarding.services.sealed import attach_birth_dates
-from onboarding.underwriting import SEALED, Phone, missing_members
+from onboarding.underwriting import SEALED, Phone, missing_members, open_share
 from resources import ids
 from resources.errors import DomainError, FieldError, FieldErrors
 from resources.tags import Tags
@@ -103,6 +103,22 @@ def create_associated_identity(
 def owners_of(business: Identity, *, by: Actor) -> IdentityQuerySet:
     """Who owns a share of a business besides its principal."""
     return Identity.objects.visible_to(by).filter(application_id=business.application_id, associated_with=business)
+
+
+def open_share_of(business: Identity, *, by: Actor) -> int:
+    """How many percent of a business no owner was told for, where it is enough to ask; else 0."""
+
+    def left(owned: int) -> int:
+        return open_share(
+            principal=business.principal_percentage_ownership,
+            owned=owned,
+            business_type=business.business_type,
+            ownership_type=business.ownership_type,
+        )
+
+    if not business.is_merchant or not left(0):
+        return 0
+    return left(owners_of(business, by=by).aggregate(held=Sum(_SHARE))["held"] or 0)
 
 
 def update_identity(

@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 JOB = "onboarding.import_merchants"
 NUMBER_COLUMN = "account_number"
 BANK_COLUMNS = ("account_holder", NUMBER_COLUMN, "bank_code", "account_type")
-SHOWN_AFTERWARDS = ("business_name", "doing_business_as", "email")
+_TELL_A_ROW = ("business_name", "doing_business_as", "email")
+"""What a page tells a row by; the other cells are kept of rows that are still to be imported, and of no others."""
 KEPT = timedelta(days=7)
 """How long a file waits for its confirmation."""
 _ASK_AGAIN = timedelta(seconds=10)
@@ -70,12 +71,16 @@ class _NotYet(Exception):
 
 @dataclass(frozen=True)
 class JudgedRow:
-    """A row of a file: its open cells, its secrets, and what is wrong with it. Nothing wrong: it can be imported."""
+    """A row of a file: its open cells, its secrets, and what is wrong with it. Nothing wrong: it can be imported.
+
+    `doubts` are told with the row, and do not hold it back.
+    """
 
     number: int
     answers: Mapping[str, str]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     messages: Sequence[Mapping[str, str]] = ()
+    doubts: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -339,7 +344,7 @@ def _close_row(row: ImportedRow, state: str, messages: Sequence[Mapping[str, str
         kept.move_to(state)
         kept.instrument_id, kept.merchant_id = row.instrument_id, row.merchant_id
         kept.messages = [*kept.messages, *messages]
-        kept.answers = {name: kept.answers[name] for name in SHOWN_AFTERWARDS if name in kept.answers}
+        kept.answers = _tellable(kept.answers)
         kept.updated_at = clock.now()
         kept.save()
         vault.erase_all(ImportedRow, [kept.pk])
@@ -381,7 +386,10 @@ def _actor_of(found: MerchantImport) -> Actor:
         return system(found.made_by_name)
     if person is None:
         raise DomainError("Whoever confirmed this import does not sign in here any more.")
-    return person_actor(person, origin=Origin())
+    by = person_actor(person, origin=Origin())
+    if found.application_id not in by.application_ids:
+        raise DomainError("Whoever confirmed this import does not work for this application any more.")
+    return by
 
 
 def _watcher(application_id: uuid.UUID) -> Actor:
@@ -400,18 +408,23 @@ def _ready(found: MerchantImport, by: Actor) -> Any:
 
 
 def _new_row(made: MerchantImport, row: JudgedRow, warnings: Sequence[str], at: datetime) -> ImportedRow:
-    messages = [*row.messages, *({"field": "", "message": text} for text in warnings)]
+    messages = [*row.messages, *row.doubts, *({"field": "", "message": text} for text in warnings)]
+    is_refused = bool(row.messages)
     return ImportedRow(
         application_id=made.application_id,
         merchant_import=made,
         number=row.number,
-        state=_RowState.REFUSED if row.messages else _RowState.READY,
-        answers=dict(row.answers),
+        state=_RowState.REFUSED if is_refused else _RowState.READY,
+        answers=_tellable(row.answers) if is_refused else dict(row.answers),
         messages=[dict(message) for message in messages],
         identity_id=ids.new_id(),
         created_at=at,
         updated_at=at,
     )
+
+
+def _tellable(answers: Mapping[str, str]) -> dict[str, str]:
+    return {name: answers[name] for name in _TELL_A_ROW if name in answers}
 
 
 def _look_alikes(rows: Sequence[JudgedRow], application_id: uuid.UUID, by: Actor) -> dict[int, list[str]]:

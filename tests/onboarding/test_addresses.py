@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from onboarding.categories import category_choices, category_name
-from onboarding.countries import country_choices, country_name, is_postal_code
+from onboarding.countries import country_choices, country_in_a_sentence, is_postal_code
 from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm, OwnerForm
 from onboarding.models import Identity
 from tenancy.actors import system
@@ -56,7 +56,7 @@ def test_postal_codes_look_as_in_their_country(
         assert answer.json()["entity"]["personal_address"]["postal_code"] == code
     for code in wrong:
         answer = told(partner, postal_code=code, country=country)
-        assert errors(answer) == {"postal_code": f"Must be a postal code of {country_name(country)}"}
+        assert errors(answer) == {"postal_code": f"Must be a postal code as in {country_in_a_sentence(country)}"}
 
 
 def test_without_a_country_an_address_is_judged_as_at_home(partner: ApiClient) -> None:

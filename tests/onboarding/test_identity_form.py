@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,67 @@ def test_what_cannot_be_read_and_what_is_missing_are_named_at_once(partner: ApiC
     ]
 
 
+def test_business_type_that_cannot_be_read_hides_nothing_that_is_missing(partner: ApiClient) -> None:
+    entity = {"business_type": "COMPANY", "mcc": " 9311 ", "first_name": "Ann", "email": "no"}
+
+    answer = partner.post("/identities", {"entity": entity})
+
+    top = {path.partition(".")[0] for path in REQUIRED} - {"mcc", "first_name"}
+    assert refused(answer) == sorted(f"entity.{name}" for name in {*top, "business_type", "tax_authority"})
+
+
+def test_missing_members_are_named_beside_wrong_tags(partner: ApiClient) -> None:
+    entity = changed(changed(MERCHANT, "first_name", ...), "mcc", "9311")
+
+    answer = partner.post("/identities", {"entity": entity, "tags": {"a": {}}})
+
+    assert refused(answer) == ["entity.first_name", "entity.tax_authority", "tags.a"]
+
+
+def born(years_ago: int, days_later: int = 0) -> dict[str, int]:
+    """A birthday so many years ago; days later, who was born is not as old yet."""
+    today = date.today()  # noqa: DTZ011 - as the rule has it
+    day = date(today.year - years_ago, today.month, min(today.day, 28)) + timedelta(days_later)
+    return {"day": day.day, "month": day.month, "year": day.year}
+
+
+class TestAge:
+    def test_principal_is_of_age(self, partner: ApiClient) -> None:
+        grown, young = born(18), born(18, 4)
+
+        accepted = partner.post("/identities", {"entity": MERCHANT | {"dob": grown}})
+        answer = partner.post("/identities", {"entity": MERCHANT | {"dob": young, "email": "no"}})
+
+        assert accepted.status_code == 201
+        assert refused(answer) == ["entity.dob", "entity.email"]
+        assert "Must lie at least 18 years back" in answer.content.decode()
+
+    def test_principal_does_not_become_younger(self) -> None:
+        application, login = make_application()
+        address = f"/identities/{make_merchant_identity(application).public_id}"
+
+        answer = ApiClient(login).put(address, {"entity": {"dob": born(2)}})
+
+        assert refused(answer) == ["entity.dob"]
+
+    def test_owner_is_of_age(self) -> None:
+        application, login = make_application()
+        client = ApiClient(login)
+        path = f"/identities/{make_merchant_identity(application).public_id}/associated_identities"
+        owner = {"first_name": "Bo", "last_name": "Li"}
+
+        young = client.post(path, {"entity": owner | {"dob": born(17), "business_type": "CORPORATION"}})
+        grown = client.post(path, {"entity": owner | {"dob": born(40)}})
+        younger = client.put(f"/identities/{grown.json()['id']}", {"entity": {"dob": born(17)}})
+
+        assert refused(young) == ["entity.business_type", "entity.dob"]
+        assert grown.status_code == 201
+        assert refused(younger) == ["entity.dob"]
+
+    def test_buyer_is_of_any_age(self, partner: ApiClient) -> None:
+        assert partner.post("/identities", {"entity": BUYER | {"dob": born(9)}}).status_code == 201
+
+
 @pytest.mark.parametrize("path", sorted(BUYER_MEMBERS))
 def test_buyer_may_leave_out_anything(partner: ApiClient, path: str) -> None:
     full = BUYER | {"personal_address": ADDRESS}
@@ -186,7 +248,7 @@ def test_documented_length_is_the_limit(partner: ApiClient, path: str) -> None:
         ("url", ["www.BobsBurgers.com", "https://a.example/x?y=1"], ["javascript:alert(1)", "ftp://a.example", "a b"]),
         ("email", ["user@example.org", "Ricardo@gmail.com"], ["user", "user@", "a b@example.org"]),
         ("personal_address.postal_code", ["94114", "94114-1234", "941141234"], ["9411", "94114-12", "ABCDE"]),
-        ("personal_address.region", ["CA", "ca"], ["C", "CAL", "1A"]),
+        ("personal_address.region", ["CA", "ca", "DC", "PR", "GU", "AE"], ["C", "CAL", "1A", "ZZ", "QC"]),
         ("personal_address.country", ["USA", "usa"], ["US", "USAA", "U1A"]),
         ("dob.day", [1, 27], [0, 32]),
         ("dob.month", [1, 12], [0, 13]),

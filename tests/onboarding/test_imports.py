@@ -15,7 +15,17 @@ from events.models import Audit, Event
 from jobs.models import Job
 from jobs.registry import periodic
 from onboarding import tasks
-from onboarding.forms.imports import UnreadableFile, columns, judge, needed_columns, neutral, read, template
+from onboarding.forms.import_guide import example, explained
+from onboarding.forms.imports import (
+    UnreadableFile,
+    columns,
+    entity_of,
+    judge,
+    needed_columns,
+    neutral,
+    read,
+    template,
+)
 from onboarding.models import Identity, ImportedRow, Merchant, MerchantImport, PaymentInstrument
 from onboarding.services import imports
 from providers.models import Attempt
@@ -45,6 +55,7 @@ def cells(**changes: str) -> dict[str, str]:
     told |= {f"{kind}_address.{part}": text for kind in ("business", "personal") for part, text in ADDRESS.items()}
     told |= {"dob": "1978-06-27", "incorporation_date": "1978-06-27", "tax_id": TAX_ID, "annual_card_volume": "1200.50"}
     told |= {"max_transaction_amount": "120.00", "has_accepted_credit_cards_previously": "yes"}
+    told |= {"principal_percentage_ownership": "100"}
     told |= {"account_number": NUMBER, "bank_code": "122105278", "account_type": "business checking"}
     return told | {name.replace("__", "."): text for name, text in changes.items()}
 
@@ -239,6 +250,84 @@ def test_row_is_judged_by_the_rules_of_the_api_in_every_cell() -> None:
     assert row.secrets == {}
 
 
+@pytest.mark.parametrize("name", ["dob", "incorporation_date"])
+def test_day_is_read_in_one_way_only(name: str) -> None:
+    odd = ["02/01/1980", "1/2/80", "02.01.1980", "19800102", "1980-1-2", "1980/01/02", "2 Jan 1980", "1980-02-30"]
+    odd += ["1980-W01-3", "\uff11\uff19\uff18\uff10-01-02", "29221"]
+
+    found = [messages_of(row) for row in judged(*(cells(**{name: text}) for text in odd))]
+
+    assert found == [{name: "Must be a day as YYYY-MM-DD"}] * len(odd)
+    assert [messages_of(row) for row in judged(cells(**{name: "1980-01-02"}))] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "cents"),
+    [
+        ("240000", 24000000),
+        ("1200.5", 120050),
+        ("$1,200.50", 120050),
+        ("1,234,567", 123456700),
+        ("1200,50", None),
+        ("1.200,50", None),
+        ("12,34", None),
+        ("1,2345", None),
+        (",500", None),
+    ],
+)
+def test_amount_is_read_in_one_way_only(cell: str, cents: int | None) -> None:
+    (row,) = judged(cells(annual_card_volume=cell))
+
+    if cents is None:
+        assert messages_of(row) == {"annual_card_volume": "Must be an amount such as 1,200.50"}
+    else:
+        assert entity_of(row.answers, row.secrets)["annual_card_volume"] == cents
+
+
+def test_what_looks_wrong_in_a_row_is_told_and_not_refused(own: Application) -> None:
+    _, rows = anew(
+        check(
+            own,
+            cells(mcc="0001", principal_percentage_ownership="60"),
+            cells(mcc="5723", principal_percentage_ownership="76", email="b@example.org"),
+            cells(mcc="0001", email="nobody", business_name="Refused"),
+        )
+    )
+
+    doubt = "No list has the code {}. Check it: the processor may not know it either."
+    owners = (
+        "Nobody told who owns the other 40 %. Owners of 25 % or more are usually asked for. "
+        "Add them afterwards, under BENEFICIAL OWNERS."
+    )
+    assert [row.state for row in rows] == ["READY", "READY", "REFUSED"]
+    assert [row.messages for row in rows[:2]] == [
+        [{"field": "mcc", "message": doubt.format("0001")}, {"field": "", "message": owners}],
+        [
+            {"field": "mcc", "message": doubt.format("5723")},
+            {"field": "", "message": "Line 2 has the same business tax id."},
+        ],
+    ]
+    assert [message["field"] for message in rows[2].messages] == ["email"]
+
+
+def test_example_is_a_file_that_can_be_imported() -> None:
+    (line,) = read(example().encode())
+
+    row = judge(line, now=timezone.now())
+
+    assert (row.messages, row.doubts) == ([], [])
+    assert {*row.secrets} == {"tax_id", "business_tax_id", "dob", "account_number"}
+
+
+def test_every_column_is_explained() -> None:
+    told = [column for _, group in explained() for column in group]
+
+    assert [column.name for column in told] == columns()
+    assert [column.name for column in told if column.is_needed] == [
+        name for name in columns() if name in needed_columns()
+    ]
+
+
 @pytest.mark.parametrize("missing", ["account_number", "bank_code", "account_type"])
 def test_bank_account_is_told_whole_or_not_at_all(missing: str) -> None:
     without = dict.fromkeys(("account_number", "bank_code", "account_type"), "")
@@ -254,6 +343,21 @@ def test_cells_that_look_like_formulas_are_text_and_neutral_on_the_way_out() -> 
     assert [neutral(cell) for cell in ("=1+1", "+1", "-1", "@a", "\ta", "\ra", "a=1", "")] == [
         "'=1+1", "'+1", "'-1", "'@a", "'\ta", "'\ra", "a=1", "",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("Tea;=1+1", "Tea;'=1+1"),
+        ('Tea"; "=1+1', 'Tea"; "\'=1+1'),
+        ("Tea\n@a", "Tea\n'@a"),
+        ("Tea,\t+1", "Tea,\t'+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("Tea; Cake - 1+1=2", "Tea; Cake - 1+1=2"),
+    ],
+)
+def test_cell_that_another_language_takes_for_several_is_neutral(cell: str, told: str) -> None:
+    assert neutral(cell) == told
 
 
 def test_preview_makes_nothing_and_seals_what_is_sensitive(own: Application) -> None:
@@ -273,6 +377,17 @@ def test_preview_makes_nothing_and_seals_what_is_sensitive(own: Application) -> 
     assert sealed == {"tax_id", "business_tax_id", "dob", "account_number"}
     assert sealed_of(rows[1:]) == 0
     assert {"tax_id", "business_tax_id", "dob", "account_number"} & {*rows[0].answers, *rows[1].answers} == set()
+
+
+def test_row_that_is_refused_keeps_nothing_but_what_it_is_told_by(own: Application) -> None:
+    slipped = cells(business_type=TAX_ID, ownership_type=TAX_ID, incorporation_date=TAX_ID, title=NUMBER)
+
+    _, (row,) = anew(check(own, slipped))
+
+    assert row.state == "REFUSED"
+    assert {*row.answers} == {"business_name", "doing_business_as", "email"}
+    assert {message["field"] for message in row.messages} == {"business_type", "ownership_type", "incorporation_date"}
+    assert [message for message in row.messages if TAX_ID in message["message"]] == []
 
 
 def test_numbers_stand_nowhere_in_the_clear(own: Application) -> None:
@@ -649,6 +764,22 @@ def test_import_of_somebody_who_was_shut_out_makes_nothing(own: Application) -> 
     kept, (row,) = anew(found)
     assert (kept.state, row.state, count(Identity, own)) == ("DONE", "FAILED", 1)
     assert row.messages[0]["message"] == "Whoever confirmed this import does not sign in here any more."
+
+
+def test_import_of_somebody_who_went_elsewhere_makes_nothing(own: Application) -> None:
+    person = make_person("paula@example.org", Role.PARTNER, application=own)
+    by = person_actor(person, origin=system().origin)
+    found = check(own, cells(), by=by)
+    imports.confirm_import(merchant_import=found, by=by, at=timezone.now())
+    elsewhere = make_application("Elsewhere")[0]
+    type(person).objects.filter(pk=person.pk).update(application=elsewhere)
+
+    run(found)
+
+    kept, (row,) = anew(found)
+    assert (kept.state, row.state, sealed_of([row])) == ("DONE", "FAILED", 0)
+    assert [count(Identity, each) for each in (own, elsewhere)] == [1, 1]
+    assert row.messages[0]["message"] == "Whoever confirmed this import does not work for this application any more."
 
 
 def test_merchant_may_not_import(own: Application) -> None:

@@ -200,7 +200,7 @@ def test_members_of_the_other_type_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("base", "name", "sent", "message"),
     [
-        (CARD, "number", "4895142232120007", "Is no card number: its digits do not check"),
+        (CARD, "number", "4895142232120007", "Must be a card number: a digit of it is wrong"),
         (CARD, "number", "40000000000", "Must be 12 to 19 digits"),
         (CARD, "number", "4" * 20, "Must be 12 to 19 digits"),
         (CARD, "number", "4895.1422.3212.0006", "Must be 12 to 19 digits"),
@@ -230,7 +230,7 @@ def test_members_of_the_other_type_are_ignored() -> None:
         (CARD, "security_code", "٣٣٣", "Must be three or four digits"),
         (CARD, "expiration_year", "٢٠٢٩", "Must be a whole number"),
         (ACCOUNT, "account_number", 123123123, "Must be text"),
-        (ACCOUNT, "bank_code", "123123124", "Is no routing number: its digits do not check"),
+        (ACCOUNT, "bank_code", "123123124", "Must be a routing number: a digit of it is wrong"),
         (ACCOUNT, "bank_code", "12312312", "Must be nine digits"),
         (ACCOUNT, "bank_code", "1231231230", "Must be nine digits"),
         (ACCOUNT, "country", "CAN", "One of USA is needed"),
