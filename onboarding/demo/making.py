@@ -133,7 +133,7 @@ def _ensure_application(plan: Plan, position: int) -> Application:
     with transaction(by=by):
         application = Application.objects.visible_to(by).tenants().filter(name=name, tags__trade=trade).first()
     if application is None:
-        owner, _ = tenancy.create_api_user(role=Role.PARTNER, by=by, at=founded)
+        owner, _ = tenancy.create_api_user(role=Role.PARTNER, name="Web shop", by=by, at=founded)
         entity = _validated(IdentityInput(data={"entity": plan.owners[position]}))["entity"]
         application = create_application(
             owner_user_id=owner.pk, entity=entity, tags={"trade": trade}, by=by, at=founded

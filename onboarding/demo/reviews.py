@@ -8,7 +8,7 @@ from tenancy.actors import Actor
 from tenancy.transactions import transaction
 
 TOOK = timedelta(days=1, minutes=-25)
-WHY = "The bank statement belongs to another company. Send one of the business itself."
+WHY = "The website belongs to another company. Tell the one on which the business itself sells."
 
 
 def waiting_item(merchant: Merchant, *, by: Actor) -> ReviewItem | None:

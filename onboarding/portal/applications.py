@@ -18,7 +18,7 @@ from onboarding.hosted.sample import sample_page
 from onboarding.models import Identity
 from onboarding.portal.facts import application_facts
 from onboarding.portal.identities import IdentityList, kind_tag, titled
-from onboarding.portal.open_forms import open_forms
+from onboarding.portal.open_forms import SHOWN, open_forms
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
 from portal.design.states import badge
@@ -60,8 +60,8 @@ class ApplicationList(ListPage):
     noun = ("application", "applications")
     columns: ClassVar = [
         {"label": "Name"},
-        {"label": "Processing"},
-        {"label": "Settlement"},
+        {"label": "Processing", "css": "cell-wide"},
+        {"label": "Settlements", "css": "cell-wide"},
         {"label": "API access"},
         {"label": "Created", "css": "shrink"},
     ]
@@ -138,7 +138,12 @@ class ApplicationIdentities(IdentityList):
         frame = application_frame(self.actor, self.tenant, "IDENTITIES", "Identities")
         may_create = self.actor.may(Permission.MANAGE_IDENTITIES)
         forms = open_forms(self.tenant, by=self.actor) if may_create else []
-        return {**frame, "may_create": may_create, "open_forms": forms}
+        return {
+            **frame,
+            "may_create": may_create,
+            "open_forms": forms[:SHOWN],
+            "has_more_forms": len(forms) > SHOWN,
+        }
 
 
 class CreateApplication(Page):

@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString
 
 from onboarding.categories import category_name
 from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
+from onboarding.portal.standing import processing_badge, settlements_badge
+from onboarding.underwriting import RECEIVES_ONLY
 from portal.design.states import badge, words
 from portal.design.values import day, moment, money
 from providers.models import CopiedFromProvider
@@ -17,7 +19,7 @@ from tenancy.models import Application, RiskProfile
 Facts = list[tuple[str, Any]]
 
 _CURRENCY = "USD"  # amounts of the underwriting form carry no currency of their own
-_SETTLED_UPON = "RECONCILIATION"  # where neither merchant nor application says
+_SETTLED_UPON = Application.SettleUpon.RECONCILIATION  # where neither merchant nor application says
 _BRANDS = {
     "AMERICAN_EXPRESS": "American Express",
     "CHINA_UNION_PAY": "China UnionPay",
@@ -97,15 +99,15 @@ def _category(code: str | None) -> str | None:
 def application_facts(application: Application) -> Facts:
     return [
         ("Processing", badge(application.processing_enabled)),
-        ("Settlement", badge(application.settlement_enabled)),
+        ("Settlements", badge(application.settlement_enabled)),
         ("API access", badge(application.enabled)),
         ("Security code required", _yes_no(is_so=application.card_cvv_required)),
         ("Expiry required", _yes_no(is_so=application.card_expiration_date_required)),
         ("Bank account first", _yes_no(is_so=application.bank_account_required)),
         ("Reviews need two people", _yes_no(is_so=application.maker_checker_enabled)),
-        ("Funds ready upon", words(application.ready_to_settle_upon or "")),
-        ("Fees ready upon", words(application.fee_ready_to_settle_upon)),
-        ("Funding identifier", words(application.settlement_funding_identifier)),
+        ("Funds ready upon", application.ready_to_settle_upon and application.get_ready_to_settle_upon_display()),
+        ("Fees ready upon", application.get_fee_ready_to_settle_upon_display()),
+        ("Funding identifier", application.get_settlement_funding_identifier_display()),
         ("Created", moment(application.created_at)),
         ("Updated", moment(application.updated_at)),
     ]
@@ -161,28 +163,35 @@ def merchant_title(merchant: Merchant) -> str:
 
 
 def merchant_facts(merchant: Merchant) -> Facts:
-    """Settings of ours. The application is joined: what the merchant leaves open, it decides."""
+    """Settings of ours. Application and processor are joined: what the merchant leaves open, they decide."""
     upon = merchant.ready_to_settle_upon or merchant.application.ready_to_settle_upon or _SETTLED_UPON
     return [
-        ("Processing", badge(merchant.processing_enabled)),
-        ("Settlements", badge(merchant.settlement_enabled)),
+        ("Processing", processing_badge(merchant)),
+        ("Settlements", settlements_badge(merchant)),
         ("Paid out gross", _yes_no(is_so=merchant.gross_settlement_enabled)),
-        ("Security code required", _yes_no(is_so=_either(merchant, "card_cvv_required"))),
-        ("Expiry required", _yes_no(is_so=_either(merchant, "card_expiration_date_required"))),
-        ("Funds ready upon", words(upon)),
-        ("Fees ready upon", words(merchant.fee_ready_to_settle_upon)),
-        ("Funding identifier", words(merchant.settlement_funding_identifier)),
+        *([] if merchant.processor == RECEIVES_ONLY else _asked_of_cards(merchant)),
+        ("Funds ready upon", Application.SettleUpon(upon).label),
+        ("Fees ready upon", merchant.get_fee_ready_to_settle_upon_display()),
+        ("Funding identifier", merchant.get_settlement_funding_identifier_display()),
         ("Transfers from reports", _yes_no(is_so=merchant.creating_transfer_from_report_enabled)),
     ]
 
 
-def processor_facts(merchant: Merchant) -> Facts:
-    """Who the merchant is at its processor; keys come masked by the adapter."""
-    details = [(_DETAILS.get(name, words(name)), _plain(value)) for name, value in merchant.processor_details.items()]
+def _asked_of_cards(merchant: Merchant) -> Facts:
+    return [
+        ("Security code required", _yes_no(is_so=_either(merchant, "card_cvv_required"))),
+        ("Expiry required", _yes_no(is_so=_either(merchant, "card_expiration_date_required"))),
+    ]
+
+
+def processor_facts(merchant: Merchant, *, has_details: bool = True) -> Facts:
+    """Who the merchant is at its processor; with its details there, whose keys come masked by the adapter."""
+    told = merchant.processor_details if has_details else {}
+    details = [(_DETAILS.get(name, words(name)), _plain(value)) for name, value in told.items()]
     return [
         ("Processor", merchant.processor),
         ("Number there (MID)", merchant.mid and code(merchant.mid)),
-        ("Merchant category", merchant.mcc),
+        ("Merchant category", _category(merchant.mcc)),
         ("Largest transaction", _limit(merchant)),
         *((label, value) for label, value in details if value != merchant.mid),
     ]
@@ -198,15 +207,28 @@ def verification_facts(verification: Verification) -> Facts:
     ]
 
 
-def verification_outcome(verification: Verification) -> dict[str, str]:
-    """What a verification came to: level, title and text of a notice."""
+def verification_outcome(
+    verification: Verification, *, is_held: bool, is_latest: bool, may_correct: bool
+) -> dict[str, str]:
+    """What a verification came to: level, title and text of a notice. The application is joined.
+
+    `is_held` tells that it waits for a person, `may_correct` that the reader may change the identity.
+    """
     processor = verification.processor
+    if is_held:
+        text = f"{processor} holds it for review: a person of the platform decides on it."
+        return {"level": "warning", "title": "Waits for review", "text": text}
     if verification.state == Verification.State.PENDING:
         text = f"{processor} has it. This page changes by itself once it has decided."
         return {"level": "info", "title": "Being checked", "text": text}
     if verification.state == Verification.State.SUCCEEDED:
         return {"level": "success", "title": "Passed", "text": f"{processor} found nothing to object to."}
-    text = "Correct the identity, then create another verification on the page of the merchant."
+    if not is_latest:
+        text = "The business was checked again since."
+    elif may_correct:
+        text = "Correct what it names, then create another verification on the page of the merchant."
+    else:
+        text = f"Ask {verification.application.name} to correct what it names and have it checked again."
     return {"level": "error", "title": "Not passed", "text": text}
 
 

@@ -20,6 +20,11 @@ def mark_of(*rows: Resource, attempts: Sequence[Mapping[str, Any]] = ()) -> str:
     return hashlib.sha256("|".join(seen).encode()).hexdigest()[:16]
 
 
+def shows_already(request: HttpRequest, mark: str) -> bool:
+    """Whether the page asks by itself, and shows this state: then there is nothing to send (204)."""
+    return request.headers.get("HX-Request") == "true" and request.GET.get("mark") == mark
+
+
 def following(request: HttpRequest, mark: str, since: datetime) -> dict[str, Any]:
     """What `_following.html` needs: the address that is asked, and how often, at leisure for what takes its time."""
     is_young = timezone.now() - since < _SOON

@@ -8,16 +8,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from onboarding import services
+from onboarding.checklist import Situation
 from onboarding.filters import ApplicationFilter, IdentitySearch
 from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm, OwnerForm
 from onboarding.models import Identity
 from onboarding.portal.facts import identity_facts
 from onboarding.portal.lists import TenantList
+from onboarding.portal.situations import merchants_of, newest_merchants_of, refusals_of, situations_of
+from onboarding.portal.standing import instruments_of
+from onboarding.portal.steps import steps_for
 from onboarding.serializers.identities import IdentityDocument
-from portal.design.states import tag
+from portal.design.states import badge, tag
 from portal.design.values import moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
@@ -43,7 +47,7 @@ class IdentityList(TenantList):
         {"label": "Kind"},
         {"label": "E-mail"},
         {"label": "Application", "css": "shrink"},
-        {"label": "Created", "css": "shrink"},
+        {"label": "Created", "css": "shrink cell-wide"},
     ]
 
     def visible(self) -> QuerySet[Identity]:
@@ -55,7 +59,7 @@ class IdentityList(TenantList):
             "url": reverse("onboarding:identity", args=[resource.public_id]),
             "cells": [
                 titled(resource),
-                kind_tag(resource),
+                kind_and_state(resource),
                 resource.email,
                 resource.application.name,
                 moment(resource.created_at),
@@ -80,6 +84,7 @@ class IdentityPage(Page):
             services.attach_birth_dates([identity])
             document = IdentityDocument(context={"request": request}).to_representation(identity)
             timeline = timeline_of(identity, by=self.actor)
+            situations = self._situations(identity)
         if document["entity"]["dob"] is not None:
             document["entity"]["dob"] = "provided"
         return self.show(
@@ -88,17 +93,33 @@ class IdentityPage(Page):
                 "facts": identity_facts(identity),
                 "timeline": timeline,
                 "document": document,
+                "checklists": [steps_for(situation, self.actor) for situation in situations],
                 "may_edit": self.actor.may(Permission.MANAGE_IDENTITIES),
+                "may_add_bank_account": self.actor.may(Permission.CREATE_INSTRUMENTS)
+                and identity.associated_with_id is None,
             }
         )
 
+    def _situations(self, identity: Identity) -> list[Situation]:
+        """Where it stands at each processor; of buyers and owners nothing. Call it in a transaction."""
+        if identity.associated_with_id is not None:
+            return []
+        merchants = merchants_of(identity, by=self.actor)
+        if not (merchants or identity.is_merchant):
+            return []
+        has_card, has_bank_account = instruments_of(identity, by=self.actor)
+        return situations_of(identity, merchants, has_card=has_card, has_bank_account=has_bank_account, by=self.actor)
+
 
 class ChooseApplication(ListPage):
-    """Where a new identity belongs. Who sees one application only is taken to its form."""
+    """Where new ones belong. Who sees one application only is taken to its page (`leads_to`) at once."""
 
     permission = Permission.MANAGE_IDENTITIES
     section = "identities"
     template_name = "onboarding/identity_application.html"
+    leads_to = "onboarding:create-identity"
+    heading = "New identity"
+    trail = ("Identities", "onboarding:identities", "New")
     filter_class = ApplicationFilter
     search_field = "name"
     noun = ("application", "applications")
@@ -107,16 +128,20 @@ class ChooseApplication(ListPage):
     def get(self, request: HttpRequest, **options: Any) -> HttpResponse:
         with transaction(by=self.actor):
             found = list(self.visible()[:2])
-        return HttpResponseRedirect(_form_of(found[0])) if len(found) == 1 else super().get(request, **options)
+        return HttpResponseRedirect(self._page_of(found[0])) if len(found) == 1 else super().get(request, **options)
 
     def visible(self) -> QuerySet[Application]:
         return Application.objects.visible_to(self.actor).tenants()
 
     def row(self, resource: Application) -> Mapping[str, Any]:
-        return {"url": _form_of(resource), "cells": [resource.name, moment(resource.created_at)]}
+        return {"url": self._page_of(resource), "cells": [resource.name, moment(resource.created_at)]}
 
     def context(self) -> dict[str, Any]:
-        return {"breadcrumbs": [("Identities", reverse("onboarding:identities")), ("New", "")]}
+        label, above, here = self.trail
+        return {"heading": self.heading, "breadcrumbs": [(label, reverse(above)), (here, "")]}
+
+    def _page_of(self, application: Application) -> str:
+        return reverse(self.leads_to, args=[application.public_id])
 
 
 class EditIdentity(Page):
@@ -146,7 +171,7 @@ class EditIdentity(Page):
             except DomainError as error:
                 form.refuse(error)
             else:
-                messages.success(request, "The changes were saved. They do not reach the processor by themselves.")
+                messages.success(request, self._what_follows(identity))
                 return HttpResponseRedirect(reverse("onboarding:identity", args=[identity.public_id]))
         return self._show(identity, form)
 
@@ -154,6 +179,22 @@ class EditIdentity(Page):
         with transaction(by=self.actor):
             found: Identity = find(Identity.objects.visible_to(self.actor), pk)
             return found
+
+    def _what_follows(self, identity: Identity) -> str:
+        """That it was saved; who has the former data at a processor is led to where that is told of the new."""
+        with transaction(by=self.actor):
+            merchants = newest_merchants_of(identity, by=self.actor)
+        links = [
+            (f"{page}?confirm=verification" if self.actor.may(Permission.PROVISION_MERCHANTS) else page, row.processor)
+            for row in merchants
+            for page in [reverse("onboarding:merchant", args=[row.public_id])]
+        ]
+        if not links:
+            return "The changes were saved."
+        return format_html(
+            "The changes were saved. They reach a processor with a new verification: {}.",
+            format_html_join(", ", '<a href="{}">Create Verification at {}</a>', links),
+        )
 
     @staticmethod
     def _form_class(identity: Identity) -> type[MerchantIdentityForm | BuyerIdentityForm | OwnerForm]:
@@ -163,9 +204,12 @@ class EditIdentity(Page):
 
     def _show(self, identity: Identity, form: Any) -> HttpResponse:
         page = reverse("onboarding:identity", args=[identity.public_id])
+        with transaction(by=self.actor):
+            refusals = refusals_of(identity, by=self.actor)
         return self.show(
             {
                 "form": form,
+                "refusals": refusals,
                 "heading": f"Edit {identity.display_name}",
                 "lead": "Leave what should stay as it is; what is marked optional can wait.",
                 "version": self.request.POST.get("version") or identity.version,
@@ -189,10 +233,6 @@ _LEADS = {
 AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
 
 
-def _form_of(application: Application) -> str:
-    return reverse("onboarding:create-identity", args=[application.public_id])
-
-
 def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -> dict[str, Any]:
     """Heading, tabs and breadcrumbs of a page about an identity, whose application is joined."""
     page = reverse("onboarding:identity", args=[identity.public_id])
@@ -207,7 +247,7 @@ def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -
     breadcrumbs = [("Identities", reverse("onboarding:identities")), (identity.display_name, page if here else "")]
     return {
         "identity": identity,
-        "kind": kind_tag(identity),
+        "kind": kind_and_state(identity),
         "may_open_application": actor.may(Permission.VIEW_PROCESSORS),
         "tabs": [
             {"label": label, "url": reverse(name, args=[identity.public_id]), "is_current": label == current}
@@ -232,6 +272,13 @@ def kind_tag(identity: Identity) -> str:
     if identity.associated_with_id is not None:
         return tag("Beneficial owner")
     return tag("Owner" if is_owner(identity) else "Buyer")
+
+
+def kind_and_state(identity: Identity) -> str:
+    """Its kind, and of a business that waits to be sent to a processor that it does."""
+    waits = [badge("WAITING", tone="warning", label="Not at a processor yet")] if identity.waits_to_be_sent else []
+    parts = format_html_join("", "{}", ((part,) for part in [kind_tag(identity), *waits]))
+    return format_html('<span class="row">{}</span>', parts) if waits else parts
 
 
 def is_owner(identity: Identity) -> bool:

@@ -15,17 +15,17 @@ from onboarding.forms.cards import CHOOSABLE, CardUpdateForm, CardVerificationFo
 from onboarding.models import InstrumentUpdate, Merchant, PaymentInstrument, Verification
 from onboarding.portal.actions import actions_for
 from onboarding.portal.facts import copy_facts, instrument_facts
-from onboarding.portal.following import following, mark_of
+from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.inquiries import inquiry_line, receiving, receiving_facts
 from onboarding.portal.once import SentBefore, new_key, once, renew
 from onboarding.serializers.instruments import InstrumentDocument
+from onboarding.underwriting import RECEIVES_ONLY
 from portal.attempts import attempt_entries
 from portal.timeline import timeline_of
 from portal.views import Page
 from resources.errors import DomainError, NotVisible
 from resources.lookup import find
 from resources.models import Resource
-from tenancy.models import Processor
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -148,7 +148,7 @@ class InstrumentPage(Page):
             verifications, updates = self._verifications(instrument), self._updates(instrument)
             attempts = attempt_entries(instrument, self.actor, also=[row.pk for row in (*verifications, *updates)])
             mark = mark_of(instrument, *verifications, *updates, attempts=attempts)
-            if self.request.htmx and self.request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+            if shows_already(self.request, mark):
                 return HttpResponse(status=204)
             document = InstrumentDocument(context={"request": self.request}).to_representation(instrument)
             timeline = timeline_of(instrument, by=self.actor)
@@ -213,7 +213,7 @@ class InstrumentPage(Page):
                 onboarding_state=Merchant.OnboardingState.APPROVED,
                 enabled_processor__enabled=True,
             )
-            .exclude(processor=Processor.Name.VISA_V1)
+            .exclude(processor=RECEIVES_ONLY)
         )  # they are paid, and charge no cards
         return list(approved.order_by("-created_at", "-id")[: CHOOSABLE + 1])
 

@@ -1,8 +1,7 @@
-"""Pages of merchants: list, one merchant (WF-3, WF-4), its settings (WF-6, WF-7), and an identity's PROCESSORS tab."""
+"""Pages of merchants: list, one merchant (WF-3, WF-4), and its settings (WF-6, WF-7)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -14,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from onboarding import services
-from onboarding.checklist import RECEIVES_ONLY, Situation
+from onboarding.checklist import Situation
 from onboarding.filters import MerchantSearch
-from onboarding.forms.merchants import MerchantForm, ProvisionForm, VerificationForm
+from onboarding.forms.merchants import MerchantForm, VerificationForm
 from onboarding.forms.risk import MerchantRiskForm
-from onboarding.models import Identity, Merchant, ReviewItem, Verification
+from onboarding.models import Merchant, ReviewItem, Verification
 from onboarding.portal.actions import actions_for
 from onboarding.portal.facts import (
     copy_facts,
@@ -27,22 +26,23 @@ from onboarding.portal.facts import (
     processor_facts,
     risk_facts,
 )
-from onboarding.portal.following import following, mark_of
-from onboarding.portal.identities import identity_frame, is_owner
+from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import SentBefore, new_key, once, renew
 from onboarding.portal.standing import (
     has_own_risk_profile,
     held_among,
     instruments_of,
+    processing_badge,
     readiness,
     readiness_in_short,
     review_url_of,
     risk_profile_of,
+    settlements_badge,
 )
 from onboarding.portal.steps import label_of, steps_for
 from onboarding.serializers.merchants import MerchantDocument
-from onboarding.underwriting import lacking_for_underwriting
+from onboarding.underwriting import RECEIVES_ONLY
 from portal.attempts import attempt_entries
 from portal.design.states import badge
 from portal.design.values import moment
@@ -50,12 +50,10 @@ from portal.timeline import timeline_of
 from portal.views import Page
 from resources.errors import DomainError, FieldError, FieldErrors
 from resources.lookup import find
-from tenancy.models import Processor
 from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
 
 _SHOWN = 20
-_UNDERWRITES_NOBODY = RECEIVES_ONLY
 
 
 class MerchantList(TenantList):
@@ -70,19 +68,20 @@ class MerchantList(TenantList):
     columns: ClassVar = [
         {"label": "Name"},
         {"label": "State", "css": "cell-lines"},
-        {"label": "Processing"},
-        {"label": "Settlement"},
+        {"label": "Processing", "css": "cell-wide"},
+        {"label": "Settlements", "css": "cell-wide"},
         {"label": "Processor"},
         {"label": "Application", "css": "shrink cell-extra"},
         {"label": "Created", "css": "shrink"},
     ]
 
     def visible(self) -> QuerySet[Merchant]:
-        joined = ("application", "identity", "enabled_processor")
+        # Not joined: beside several policies a page of a long list would be found by sorting all of it.
+        told = ("application", "identity", "enabled_processor")
         waiting = ReviewItem.objects.filter(
             application=OuterRef("application"), merchant=OuterRef("pk"), outcome__in=ReviewItem.Outcome.open()
         )
-        merchants = Merchant.objects.visible_to(self.actor).select_related(*joined)
+        merchants = Merchant.objects.visible_to(self.actor).prefetch_related(*told)
         return merchants.annotate(is_held=Exists(waiting))
 
     def row(self, resource: Merchant) -> Mapping[str, Any]:
@@ -91,8 +90,8 @@ class MerchantList(TenantList):
             "cells": [
                 merchant_title(resource),
                 _standing(resource),
-                badge(resource.processing_enabled),
-                badge(resource.settlement_enabled),
+                processing_badge(resource),
+                settlements_badge(resource),
                 resource.processor,
                 resource.application.name,
                 moment(resource.created_at),
@@ -100,146 +99,11 @@ class MerchantList(TenantList):
         }
 
     def context(self) -> dict[str, Any]:
-        return {"lead": _LEADS[self.actor.role], "may_provision": self.actor.may(Permission.PROVISION_MERCHANTS)}
-
-
-class IdentityProcessors(Page):
-    """The PROCESSORS tab of an identity: the merchants it is, and a form to make it one."""
-
-    permission = Permission.VIEW_MERCHANTS
-    section = "identities"
-    template_name = "onboarding/identity_processors.html"
-
-    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        del request
-        return self._show(pk, None)
-
-    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
-        self.actor.require(Permission.PROVISION_MERCHANTS)
-        with transaction(by=self.actor):
-            identity = self._identity(pk)
-            processors = self._processors(identity)
-        form = ProvisionForm.among(processors, key="", data=request.POST)
-        if not form.is_valid():
-            return self._show(pk, form)
-        name = form.cleaned_data["processor"]
-        try:
-            merchant = once(
-                "portal provision merchant",
-                key=form.cleaned_data["key"],
-                told=[identity.public_id, name],
-                do=lambda: self._provision(identity, name),
-                made=self._made,
-                by=self.actor,
-            )
-        except DomainError as error:
-            if isinstance(error, SentBefore):
-                renew(form, new_key())
-            for sentence in _in_words(error):
-                form.add_error(None, sentence)
-            return self._show(pk, form)
-        return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
-
-    def _provision(self, identity: Identity, processor: str) -> Merchant:
-        merchant = services.provision_merchant(identity=identity, processor=processor, by=self.actor, at=timezone.now())
-        name = identity.display_name
-        if merchant.onboarding_state == Merchant.OnboardingState.APPROVED:
-            messages.success(self.request, f"{name} is approved at {processor} and can take payments.")
-        elif merchant.onboarding_state == Merchant.OnboardingState.REJECTED:
-            messages.warning(self.request, f"{processor} rejected {name}. The verification says why.")
-        else:
-            messages.info(self.request, f"{name} was sent to {processor}, which is checking it.")
-        return merchant
-
-    def _made(self, key: uuid.UUID) -> Merchant | None:
-        return Merchant.objects.visible_to(self.actor).filter(pk=key).first()
-
-    def _show(self, pk: str, form: ProvisionForm | None) -> HttpResponse:
-        may_provision = self.actor.may(Permission.PROVISION_MERCHANTS)
-        with transaction(by=self.actor):
-            identity = self._identity(pk)
-            found = Merchant.objects.visible_to(self.actor).filter(identity=identity)
-            merchants = list(found.select_related("enabled_processor").order_by("-created_at", "-id")[:_SHOWN])
-            enabled = self._processors(identity) if may_provision else []
-            processors = _open_to(identity, enabled)
-            has_card, has_bank_account = instruments_of(identity, by=self.actor)
-            situations = self._situations(
-                identity, merchants, processors, has_card=has_card, has_bank_account=has_bank_account
-            )
-        lacking = [_label(error.field) for error in lacking_for_underwriting(identity)]
-        lacks_bank_account = identity.application.bank_account_required and not has_bank_account
-        ready = [
-            name
-            for name in processors
-            if (has_card if name == _UNDERWRITES_NOBODY else not lacking and not lacks_bank_account)
-        ]
-        taken = {merchant.processor for merchant in merchants}
-        offered = [name for name in ready if name not in taken] or ready
-        return self.show(
-            {
-                **identity_frame(self.actor, identity, "PROCESSORS", "Processors"),
-                "columns": _COLUMNS,
-                "rows": [_row(merchant) for merchant in merchants],
-                "may_provision": may_provision,
-                "may_edit": self.actor.may(Permission.MANAGE_IDENTITIES),
-                "may_enable": self.actor.may(Permission.MANAGE_PROCESSORS),
-                "has_processor": bool(enabled),
-                "processors": processors,
-                "taken": [name for name in ready if name in taken],
-                "is_owner": is_owner(identity),
-                "lacking": lacking if any(name != _UNDERWRITES_NOBODY for name in processors) else [],
-                "lacks_card": _UNDERWRITES_NOBODY in processors and not has_card,
-                "lacks_bank_account": lacks_bank_account and any(name != _UNDERWRITES_NOBODY for name in processors),
-                "checklists": situations,
-                "is_ready": bool(ready),
-                "form": form or ProvisionForm.among(offered, key=new_key()),
-                "is_open": form is not None or "provision" in self.request.GET,
-            }
-        )
-
-    def _identity(self, pk: str) -> Identity:
-        found: Identity = find(Identity.objects.visible_to(self.actor).select_related("application"), pk)
-        return found
-
-    def _processors(self, identity: Identity) -> list[str]:
-        """Where an identity of this application can be onboarded; call it in a transaction."""
-        enabled = Processor.objects.visible_to(self.actor).filter(application=identity.application_id, enabled=True)
-        return list(enabled.order_by("created_at", "id").values_list("processor", flat=True))
-
-    def _situations(
-        self,
-        identity: Identity,
-        merchants: Sequence[Merchant],
-        processors: Sequence[str],
-        *,
-        has_card: bool,
-        has_bank_account: bool,
-    ) -> list[dict[str, Any]]:
-        """A checklist for the newest merchant at each processor; call it in a transaction."""
-        newest: dict[str, Merchant] = {}
-        for merchant in merchants:
-            newest.setdefault(merchant.processor, merchant)
-        named = [row.verification_id for row in newest.values() if row.verification_id]
-        checks = Verification.objects.visible_to(self.actor).in_bulk(named)
-        held = held_among(list(newest.values()), by=self.actor)
-        of_the_identity = partial(
-            Situation, identity, identity.application, has_card=has_card, has_bank_account=has_bank_account
-        )
-        found = [
-            of_the_identity(
-                merchant,
-                checks.get(merchant.verification_id) if merchant.verification_id else None,
-                is_held=merchant.pk in held,
-                receives_only=name == RECEIVES_ONLY,
-            )
-            for name, merchant in newest.items()
-        ]
-        if not found and (identity.is_merchant or processors):
-            found = [of_the_identity(receives_only=not identity.is_merchant)]
-        return [
-            steps_for(situation, self.actor) | {"at": situation.merchant.processor if situation.merchant else ""}
-            for situation in found
-        ]
+        return {
+            "lead": _LEADS[self.actor.role],
+            "may_provision": self.actor.may(Permission.PROVISION_MERCHANTS),
+            "may_create": self.actor.may(Permission.MANAGE_IDENTITIES),
+        }
 
 
 class MerchantPage(Page):
@@ -271,7 +135,7 @@ class MerchantPage(Page):
             except DomainError as error:
                 if isinstance(error, SentBefore):
                     renew(form, new_key())
-                for sentence in _in_words(error):
+                for sentence in in_words(error):
                     form.add_error(None, sentence)
         if form.errors:
             return self._show(pk, form)
@@ -293,21 +157,23 @@ class MerchantPage(Page):
             verifications = list(found.order_by("-created_at", "-id")[:_SHOWN])
             attempts = attempt_entries(merchant, self.actor, also=[row.pk for row in verifications])
             mark = mark_of(merchant, *verifications, attempts=attempts)
-            if self.request.htmx and self.request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+            if shows_already(self.request, mark):
                 return HttpResponse(status=204)
             document = MerchantDocument(context={"request": self.request}).to_representation(merchant)
             timeline = timeline_of(merchant, by=self.actor)
             actions = actions_for(merchant, self.actor)
             has_card, has_bank_account = instruments_of(merchant.identity, by=self.actor)
-            is_held = bool(held_among([merchant], by=self.actor))
-            may_see_profiles = self.actor.may(Permission.VIEW_PROFILES)
+            is_held = bool(held_among(verifications, by=self.actor))
+            sells = merchant.processor != RECEIVES_ONLY
+            open_share = services.open_share_of(merchant.identity, by=self.actor) if sells else 0
+            may_see_profiles = sells and self.actor.may(Permission.VIEW_PROFILES)
             risk_profile = risk_profile_of(merchant, by=self.actor) if may_see_profiles else None
         is_moving = _moves(merchant, verifications) or any(entry["is_open"] for entry in attempts)
         return self.show(
             {
                 "merchant": merchant,
                 "title": merchant_title(merchant),
-                "readiness": readiness(merchant, is_held=is_held),
+                "readiness": readiness(merchant, by=self.actor, is_held=is_held),
                 "review_url": review_url_of(merchant) if is_held and self.actor.may(Permission.VIEW_REVIEWS) else "",
                 "checklist": steps_for(
                     Situation(
@@ -319,6 +185,7 @@ class MerchantPage(Page):
                         has_card=has_card,
                         is_held=is_held,
                         receives_only=merchant.processor == RECEIVES_ONLY,
+                        open_share=open_share,
                     ),
                     self.actor,
                 ),
@@ -331,7 +198,7 @@ class MerchantPage(Page):
                 else None,
                 "verifications": verifications,
                 "facts": merchant_facts(merchant),
-                "processor_facts": processor_facts(merchant),
+                "processor_facts": processor_facts(merchant, has_details=self.actor.role != Role.MERCHANT),
                 "copy": copy_facts(merchant),
                 "shows_provider": self.actor.may(Permission.VIEW_PROVIDER_DATA),
                 "attempts": attempts,
@@ -417,15 +284,19 @@ def merchant_trail(merchant: Merchant, *here: str) -> list[tuple[str, str]]:
     ]
 
 
-_COLUMNS = [
-    {"label": "Merchant ID"},
-    {"label": "Processor"},
-    {"label": "State"},
-    {"label": "Processing"},
-    {"label": "Settlement"},
-    {"label": "MID"},
-    {"label": "Created", "css": "shrink"},
-]
+def in_words(error: DomainError) -> list[str]:
+    """A refusal as sentences; members of the identity by the names of its form."""
+    if isinstance(error, FieldErrors):
+        return [sentence for single in error.errors for sentence in in_words(single)]
+    if isinstance(error, FieldError) and error.field.startswith("entity."):
+        return [f"{label_of_field(error.field)}: the processor needs it. Edit the identity first."]
+    return [str(error)]
+
+
+def label_of_field(field: str) -> str:
+    """What the underwriting form calls the member that a refusal names."""
+    return label_of(field.removeprefix("entity."))
+
 
 _LEADS = {
     Role.ADMIN: "Businesses that processors have approved to take payments, or are still checking.",
@@ -433,26 +304,6 @@ _LEADS = {
     Role.PARTNER: "The businesses of your application that take payments, and those still being checked.",
     Role.MERCHANT: "Your business at each processor: whether it may take payments, and whether it is paid out.",
 }
-
-
-def _open_to(identity: Identity, processors: Sequence[str]) -> list[str]:
-    """Those that can take the identity at all: who told of no business can only be paid out to."""
-    return [name for name in processors if identity.is_merchant or name == _UNDERWRITES_NOBODY]
-
-
-def _row(merchant: Merchant) -> dict[str, Any]:
-    return {
-        "url": reverse("onboarding:merchant", args=[merchant.public_id]),
-        "cells": [
-            merchant.public_id,
-            merchant.processor,
-            badge(merchant.onboarding_state),
-            badge(merchant.processing_enabled),
-            badge(merchant.settlement_enabled),
-            merchant.mid,
-            moment(merchant.created_at),
-        ],
-    }
 
 
 def _moves(merchant: Merchant, verifications: Sequence[Verification]) -> bool:
@@ -463,26 +314,13 @@ def _moves(merchant: Merchant, verifications: Sequence[Verification]) -> bool:
 def _is_unpayable(merchant: Merchant, *, has_bank_account: bool) -> bool:
     """Whether an approved merchant earns what cannot be paid out."""
     is_approved = merchant.onboarding_state == Merchant.OnboardingState.APPROVED
-    return is_approved and merchant.processor != _UNDERWRITES_NOBODY and not has_bank_account
+    return is_approved and merchant.processor != RECEIVES_ONLY and not has_bank_account
 
 
 def _standing(merchant: Any) -> SafeString:
     """Its state, and below whether it takes payments; `is_held` is annotated."""
     line = readiness_in_short(merchant, is_held=merchant.is_held)
     return format_html("{}<small>{}</small>", badge(merchant.onboarding_state), line)
-
-
-def _label(field: str) -> str:
-    return label_of(field.removeprefix("entity."))
-
-
-def _in_words(error: DomainError) -> list[str]:
-    """A refusal as sentences; members of the identity by the names of its form."""
-    if isinstance(error, FieldErrors):
-        return [sentence for single in error.errors for sentence in _in_words(single)]
-    if isinstance(error, FieldError) and error.field.startswith("entity."):
-        return [f"{_label(error.field)}: the processor needs it. Edit the identity first."]
-    return [str(error)]
 
 
 def _what_holds_now(changes: Mapping[str, Any], name: str) -> str:

@@ -7,11 +7,20 @@ from django.conf import settings
 from django.urls import reverse
 
 from events.models import Author
+from onboarding.models import ReviewItem
 from portal.navigation import Entry, register
 from portal.timeline import register_author_pages
 from tenancy.actors import Actor
 from tenancy.models import ApiUser
 from tenancy.roles import Permission
+from tenancy.transactions import transaction
+
+
+def _waiting_reviews(by: Actor, most: int) -> int:
+    with transaction(by=by):
+        waiting = ReviewItem.objects.visible_to(by).filter(outcome__in=ReviewItem.Outcome.open())
+        return waiting.values("pk")[:most].count()
+
 
 ENTRIES = (
     # Merchants see their application through the API, but have no business with its settings page.
@@ -26,7 +35,15 @@ ENTRIES = (
         Permission.VIEW_INSTRUMENTS,
         order=40,
     ),
-    Entry("REVIEW", "Merchants", "onboarding:review-merchants", "review", Permission.VIEW_REVIEWS, order=50),
+    Entry(
+        "REVIEW",
+        "Merchants",
+        "onboarding:review-merchants",
+        "review",
+        Permission.VIEW_REVIEWS,
+        order=50,
+        waiting=_waiting_reviews,
+    ),
     Entry("SYSTEM", "Users and roles", "onboarding:people", "users", Permission.VIEW_PEOPLE, order=60),
     Entry("SYSTEM", "API keys", "onboarding:api-users", "key", Permission.VIEW_API_USERS, order=70),
     Entry("SYSTEM", "Audit", "onboarding:audit", "audit", Permission.VIEW_AUDIT, order=80),

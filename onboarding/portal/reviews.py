@@ -1,7 +1,7 @@
-"""Pages of the review queue (WF-5): what waits, what was decided, one item, and many at once with a preview."""
+"""Pages of the review queue (WF-5): what waits, what was decided, and one item."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -14,21 +14,17 @@ from django.utils.safestring import SafeString
 from events.models import Author
 from onboarding import services
 from onboarding.filters import DecidedReviewSearch, WaitingReviewSearch
-from onboarding.forms.reviews import DecisionForm
-from onboarding.models import Merchant, ReviewItem, Verification
+from onboarding.models import ReviewItem, Verification
 from onboarding.portal.facts import Facts, code, identity_facts, merchant_title
-from onboarding.portal.following import following, mark_of
+from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
-from onboarding.portal.once import new_key, once
 from onboarding.serializers.reviews import ReviewItemDocument
-from onboarding.services.reviews import DECIDE, refuse
+from onboarding.services.reviews import refuse_outcome
 from portal.attempts import attempt_entries
 from portal.design.states import badge, tag
 from portal.design.values import moment
 from portal.timeline import timeline_of
 from portal.views import COUNTED, Page
-from providers.models import Attempt
-from resources import ids
 from resources.errors import DomainError
 from resources.lookup import find
 from tenancy.actors import Actor
@@ -36,11 +32,10 @@ from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 SECTION = "review-merchants"
-MOST_AT_ONCE = 100
 
 _Outcome = ReviewItem.Outcome
-ACTIONS = {"approve": _Outcome.ACCEPTED, "reject": _Outcome.REJECTED}
-_JOINED = ("application", "merchant__identity")
+JOINED = ("application", "merchant__identity")
+"""What a row tells of an item beside its own columns."""
 
 
 class _Reviews(TenantList):
@@ -55,7 +50,7 @@ class _Reviews(TenantList):
 
     def visible(self) -> QuerySet[ReviewItem]:
         items = ReviewItem.objects.visible_to(self.actor).filter(outcome__in=self.outcomes)
-        return items.select_related(*_JOINED)
+        return items.select_related(*JOINED)
 
     def context(self) -> dict[str, Any]:
         return {"tabs": _tabs(self.actor, self.tab), "may_decide": self.actor.may(Permission.DECIDE_REVIEWS)}
@@ -74,9 +69,9 @@ class WaitingReviews(_Reviews):
         {"label": "State"},
         {"label": "Processor"},
         {"label": "Check", "css": "cell-extra"},
-        {"label": "Sent in by", "css": "cell-person"},
+        {"label": "Sent in by", "css": "cell-person cell-labelled"},
         {"label": "Application", "css": "shrink"},
-        {"label": "Waits since", "css": "shrink"},
+        {"label": "Waits since", "css": "shrink cell-labelled"},
     ]
 
     def row(self, resource: ReviewItem) -> Mapping[str, Any]:
@@ -108,7 +103,7 @@ class DecidedReviews(_Reviews):
     columns: ClassVar = [
         {"label": "Merchant", "css": "cell-name"},
         {"label": "Outcome"},
-        {"label": "Decided by", "css": "cell-person"},
+        {"label": "Decided by", "css": "cell-person cell-labelled"},
         {"label": "Reason"},
         {"label": "Application", "css": "shrink cell-extra"},
         {"label": "Decided", "css": "shrink"},
@@ -142,10 +137,10 @@ class ReviewPage(Page):
             verification = checks.get(pk=item.verification_id)
             attempts = attempt_entries(verification, self.actor)
             mark = mark_of(item, verification, attempts=attempts)
-            if request.htmx and request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+            if shows_already(request, mark):
                 return HttpResponse(status=204)
             timeline = timeline_of(item, by=self.actor)
-            stands_against = _why_not(item, _Outcome.ACCEPTED, self.actor)
+            stands_against = why_not(item, _Outcome.ACCEPTED, self.actor)
         may_decide = self.actor.may(Permission.DECIDE_REVIEWS)
         is_under_way = item.is_open and not item.is_waiting
         return self.show(
@@ -164,7 +159,7 @@ class ReviewPage(Page):
                 "timeline": timeline,
                 "document": ReviewItemDocument(context={"request": request}).to_representation(item),
                 "following": following(request, mark, item.updated_at) if is_under_way else None,
-                "breadcrumbs": _trail(merchant_title(item.merchant)),
+                "breadcrumbs": review_trail(merchant_title(item.merchant)),
             }
         )
 
@@ -185,111 +180,8 @@ class ReviewPage(Page):
 
     def _item(self, pk: str) -> ReviewItem:
         items = ReviewItem.objects.visible_to(self.actor)
-        found: ReviewItem = find(items.select_related(*_JOINED, "merchant__identity__associated_with"), pk)
+        found: ReviewItem = find(items.select_related(*JOINED, "merchant__identity__associated_with"), pk)
         return found
-
-
-class DecideReviews(Page):
-    """The chosen merchants, each with what will happen to it or why nothing will; then each with what has happened."""
-
-    permission = Permission.DECIDE_REVIEWS
-    section = SECTION
-    template_name = "onboarding/review_decide.html"
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        action = request.GET.get("action", "")
-        if action not in ACTIONS:
-            return HttpResponseRedirect(reverse("onboarding:review-merchants"))
-        return self._preview(action, self._chosen(request.GET.getlist("selected")), None)
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        action = request.POST.get("action", "")
-        if action not in ACTIONS:
-            return HttpResponseRedirect(reverse("onboarding:review-merchants"))
-        items = self._chosen(request.POST.getlist("selected"))
-        form = DecisionForm(items, is_rejection=action == "reject", data=request.POST)
-        if not items or not form.is_valid():
-            shown = self._chosen(request.GET.getlist("selected")) or items
-            return self._preview(action, shown, form if items else None)
-        results = [self._carry_out(item, ACTIONS[action], form) for item in items]
-        done = sum(result["is_done"] for result in results)
-        context = {
-            "results": results,
-            "done": done,
-            "verb": _PAST[action],
-            "is_partial": done < len(results),
-            "breadcrumbs": _trail("Result"),
-        }
-        return self.show(context, template="onboarding/review_result.html")
-
-    def _chosen(self, told: Sequence[str]) -> list[ReviewItem]:
-        """The items of these ids, in the order of the list; what is not there or out of sight is left out."""
-        keys = {key for public_id in told[:MOST_AT_ONCE] if (key := _key(public_id))}
-        with transaction(by=self.actor):
-            items = ReviewItem.objects.visible_to(self.actor).select_related(*_JOINED).filter(pk__in=keys)
-            return list(items.order_by("-created_at", "-id"))
-
-    def _preview(self, action: str, items: Sequence[ReviewItem], form: DecisionForm | None) -> HttpResponse:
-        outcome = ACTIONS[action]
-        with transaction(by=self.actor):
-            rows = [(item, _why_not(item, outcome, self.actor)) for item in items]
-        able = [item for item, reason in rows if not reason]
-        is_rejection = outcome == _Outcome.REJECTED
-        form = form or DecisionForm(able, is_rejection=is_rejection, initial={"key": new_key()})
-        return self.show(
-            {
-                "action": action,
-                "verb": "Reject" if is_rejection else "Approve",
-                "is_rejection": is_rejection,
-                "form": form,
-                "rows": [
-                    {
-                        **_entry(item),
-                        "public_id": item.public_id,
-                        "will": "" if reason else _what_will_happen(item, outcome),
-                        "why_not": reason,
-                        "own_reason": form.own_reason(item),
-                    }
-                    for item, reason in rows
-                ],
-                "able": len(able),
-                "has_own_reasons": any(form.own_reason(item) for item in able),
-                "one": merchant_title(able[0].merchant) if len(able) == 1 else "",
-                "breadcrumbs": _trail("Reject" if is_rejection else "Approve"),
-            }
-        )
-
-    def _carry_out(self, item: ReviewItem, outcome: ReviewItem.Outcome, form: DecisionForm) -> dict[str, Any]:
-        """Decide on one; what was refused stands in its row, and keeps no other from its turn."""
-        reason = form.reason_of(item)
-        try:
-            made = once(
-                "portal review merchant",
-                key=f"{form.cleaned_data['key']}:{item.public_id}",
-                told=[item.public_id, outcome, reason],
-                do=lambda: services.review(item=item, outcome=outcome, reason=reason, by=self.actor, at=timezone.now()),
-                made=self._made,
-                by=self.actor,
-            )
-        except DomainError as error:
-            return _entry(item) | {"is_done": False, "badge": badge("REFUSED", label="Not done"), "text": str(error)}
-        return _entry(item) | _result(made, outcome)
-
-    def _made(self, key: uuid.UUID) -> ReviewItem | None:
-        """What the same form has made; None while that is being sent."""
-        item = ReviewItem.objects.visible_to(self.actor).filter(pk=key).first()
-        if item is None or not item.is_open or item.is_waiting:
-            return item
-        claimed = Attempt.objects.visible_to(self.actor).filter(
-            resource_id=item.verification_id,
-            operation=DECIDE,
-            state=Attempt.State.CLAIMED,
-            leased_until__gt=timezone.now(),
-        )
-        return None if claimed.exists() else item
-
-
-_PAST = {"approve": "approved", "reject": "rejected"}
 
 
 def page_of(item: ReviewItem) -> str:
@@ -305,15 +197,8 @@ def _tabs(actor: Actor, current: str) -> list[dict[str, Any]]:
     ]
 
 
-def _trail(*here: str) -> list[tuple[str, str]]:
+def review_trail(*here: str) -> list[tuple[str, str]]:
     return [("Merchants in review", reverse("onboarding:review-merchants")), *((label, "") for label in here)]
-
-
-def _key(public_id: str) -> uuid.UUID | None:
-    try:
-        return ReviewItem.parse_id(public_id)
-    except ids.MalformedId:
-        return None
 
 
 def _state(item: ReviewItem) -> SafeString:
@@ -352,13 +237,15 @@ def _facts(item: ReviewItem) -> Facts:
     ]
 
 
-def _why_not(item: ReviewItem, outcome: ReviewItem.Outcome, by: Actor) -> str:
+def why_not(
+    item: ReviewItem, outcome: ReviewItem.Outcome, by: Actor, *, shown: Collection[uuid.UUID] | None = None
+) -> str:
     """What stands against a word, as far as it is known before it is given; empty where nothing does.
 
-    Call it in a transaction.
+    Call it in a transaction; `shown` as in `refuse_outcome`.
     """
     try:
-        refuse(item, outcome, by)
+        refuse_outcome(item, outcome, by, shown=shown)
     except DomainError as error:
         return str(error)
     return ""
@@ -378,35 +265,3 @@ def _notice(item: ReviewItem, stands_against: str) -> dict[str, str]:
         return {"level": "warning", "title": "Somebody else has to decide", "text": stands_against}
     text = f"{processor} holds the business back until a person has decided on it."
     return {"level": "info", "title": "Waits for a decision", "text": text}
-
-
-def _what_will_happen(item: ReviewItem, outcome: ReviewItem.Outcome) -> str:
-    if item.merchant.onboarding_state == Merchant.OnboardingState.APPROVED:
-        if outcome == _Outcome.ACCEPTED:
-            return "Stays approved; the processor takes over the new data."
-        return "Stays approved; this check fails, and the processor keeps the data it has."
-    if outcome == _Outcome.ACCEPTED:
-        return "Becomes approved: it can take payments and is paid out."
-    return "Becomes rejected: it cannot take payments until it was checked again."
-
-
-def _entry(item: ReviewItem) -> dict[str, Any]:
-    return {
-        "title": merchant_title(item.merchant),
-        "url": page_of(item),
-        "application": item.application.name,
-        "processor": item.processor_type,
-    }
-
-
-def _result(item: ReviewItem, outcome: ReviewItem.Outcome) -> dict[str, Any]:
-    if item.is_open:
-        text = (
-            f"{item.processor_type} has not answered. Nothing is sent twice; the review tells as soon as it is known."
-        )
-        return {"is_done": False, "badge": badge("UNKNOWN", label="Not known yet"), "text": text}
-    if item.outcome != outcome:
-        return {"is_done": False, "badge": badge("REFUSED", label="Not done"), "text": services.why_decided(item)}
-    if outcome == _Outcome.REJECTED:
-        return {"is_done": True, "badge": badge("REJECTED"), "text": item.reason}
-    return {"is_done": True, "badge": badge("APPROVED"), "text": f"{item.processor_type} has confirmed it."}

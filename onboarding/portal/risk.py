@@ -20,6 +20,9 @@ from tenancy.models import Application, ApplicationProfile, MerchantProfile, Ris
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
+_NAMED = 10
+"""How many merchants with a risk profile of their own are named."""
+
 
 class ApplicationRisk(ApplicationPage):
     """Which failed card checks an application lets through, for all merchants without a risk profile of their own."""
@@ -60,14 +63,19 @@ class ApplicationRisk(ApplicationPage):
             profile = _of(application, by=self.actor)
             own = MerchantProfile.objects.visible_to(self.actor).filter(risk_profile__isnull=False)
             merchants = Merchant.objects.visible_to(self.actor).filter(application=application)
-            apart = merchants.filter(merchant_profile__in=own).count()
+            found = merchants.filter(merchant_profile__in=own).select_related("identity")
+            apart = list(found.order_by("-created_at", "-id")[: _NAMED + 1])
             timeline = timeline_of(profile, by=self.actor)
         return self.show(
             {
                 **self.frame(application, "Fee and risk profile"),
                 "risk_profile": profile,
                 "facts": risk_facts(profile),
-                "apart": apart,
+                "apart": [
+                    {"title": merchant_title(row), "url": reverse("onboarding:merchant", args=[row.public_id])}
+                    for row in apart[:_NAMED]
+                ],
+                "has_more_apart": len(apart) > _NAMED,
                 "timeline": timeline,
                 "may_edit": self.actor.may(Permission.MANAGE_PROFILES),
                 "form": form or RiskForm.of(profile),

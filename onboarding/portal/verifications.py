@@ -7,9 +7,10 @@ from django.urls import reverse
 
 from onboarding.models import PaymentInstrument, Verification
 from onboarding.portal.facts import copy_facts, merchant_title, verification_facts, verification_outcome
-from onboarding.portal.following import following, mark_of
+from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.inquiries import inquiry_groups, inquiry_outcome
 from onboarding.portal.instrument import instrument_trail
+from onboarding.portal.standing import held_among, review_url_of
 from onboarding.serializers.verifications import VerificationDocument
 from portal.attempts import attempt_entries
 from portal.timeline import timeline_of
@@ -34,14 +35,17 @@ class VerificationPage(Page):
             verification = find(joined, pk)
             attempts = attempt_entries(verification, self.actor)
             mark = mark_of(verification, attempts=attempts)
-            if request.htmx and request.GET.get("mark") == mark:  # type: ignore[attr-defined]
+            if shows_already(request, mark):
                 return HttpResponse(status=204)
             context = {"request": request, "shows_raw": shows_provider}
             document = VerificationDocument(context=context).to_representation(verification)
             timeline = timeline_of(verification, by=self.actor)
+            is_held = bool(verification.merchant_id and held_among([verification], by=self.actor))
         is_moving = verification.state == Verification.State.PENDING
         card, merchant = verification.payment_instrument, verification.merchant
-        of_its_subject = self._of_card(verification, card) if card else self._of_merchant(verification, merchant)
+        of_its_subject = (
+            self._of_card(verification, card) if card else self._of_merchant(verification, merchant, is_held=is_held)
+        )
         return self.show(
             {
                 "verification": verification,
@@ -56,11 +60,21 @@ class VerificationPage(Page):
             }
         )
 
-    def _of_merchant(self, verification: Verification, merchant: Any) -> dict[str, Any]:
+    def _of_merchant(self, verification: Verification, merchant: Any, *, is_held: bool) -> dict[str, Any]:
+        may_open_review = is_held and self.actor.may(Permission.VIEW_REVIEWS)
+        may_correct = self.actor.may(Permission.MANAGE_IDENTITIES)
+        is_latest = merchant.verification_id == verification.pk
+        edit_url = ""
+        if verification.state == Verification.State.FAILED and is_latest and may_correct:
+            edit_url = reverse("onboarding:edit-identity", args=[merchant.identity.public_id])
         return {
             "merchant": merchant,
             "title": merchant_title(merchant),
-            "outcome": verification_outcome(verification),
+            "outcome": verification_outcome(
+                verification, is_held=is_held, is_latest=is_latest, may_correct=may_correct
+            ),
+            "review_url": review_url_of(merchant) if may_open_review else "",
+            "edit_url": edit_url,
             "breadcrumbs": [
                 ("Merchants", reverse("onboarding:merchants")),
                 (merchant_title(merchant), reverse("onboarding:merchant", args=[merchant.public_id])),

@@ -8,9 +8,16 @@ from typing import Any
 import vault.services as vault
 from onboarding.models import Identity, Merchant, PaymentInstrument, Verification
 from onboarding.services import review_items
-from onboarding.services.copies import copy_merchant, copy_verification, fail, new_profile, refuse_others
+from onboarding.services.copies import (
+    copy_merchant,
+    copy_verification,
+    fail,
+    new_profile,
+    note_at_processor,
+    refuse_others,
+)
 from onboarding.services.processors import choose_processor
-from onboarding.underwriting import SEALED, lacking_for_underwriting
+from onboarding.underwriting import RECEIVES_ONLY, SEALED, lacking_for_underwriting
 from providers import attempts, port
 from providers.attempts import Ending, Operation
 from providers.models import Attempt
@@ -80,6 +87,7 @@ def provision_merchant(
             **moments,
         )
         merchant.save(force_insert=True)
+        note_at_processor(identity)
         verification = _add_verification(current, merchant, verification_key, {})
         current.record("merchant.created", merchant, application_id=application_id, is_first=True)
         attempt = attempts.claim(
@@ -127,7 +135,7 @@ def verify_merchant(*, merchant: Merchant, by: Actor, at: datetime, tags: Tags |
         if pending.exists():
             raise VerificationPending
         identity = Identity.objects.visible_to(by).get(pk=merchant.identity_id)
-        if merchant.processor != Processor.Name.VISA_V1 and (lacking := lacking_for_underwriting(identity)):
+        if merchant.processor != RECEIVES_ONLY and (lacking := lacking_for_underwriting(identity)):
             raise FieldErrors(lacking)
         verification = _add_verification(current, merchant, key, tags or {})
         changes = merchant.assign({"verification_id": key})
@@ -218,7 +226,7 @@ def _told_of(
 
 
 def _refuse_unready(identity: Identity, processor: Processor, by: Actor) -> None:
-    if processor.processor != Processor.Name.VISA_V1:
+    if processor.processor != RECEIVES_ONLY:
         if lacking := lacking_for_underwriting(identity):
             raise FieldErrors(lacking)
         accounts = PaymentInstrument.objects.visible_to(by).filter(

@@ -57,7 +57,7 @@ def test_wf5_approve_and_reject_a_merchant(sign_in: SignIn, stack: Stack, javasc
     open_queue(page)
     choose(page, [alder, birch], "Approve")
     expect(page.get_by_role("heading", level=1)).to_have_text("Approve 2 merchants?")
-    expect(row(page, alder)).to_contain_text("Becomes approved: it can take payments and is paid out.")
+    expect(row(page, alder)).to_contain_text("Becomes approved: it can take payments.")
     page.get_by_role("button", name="Approve 2 merchants").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("2 merchants approved")
     for name in (alder, birch):

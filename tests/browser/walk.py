@@ -13,6 +13,7 @@ PAGES = {
     "create-identity": "{application}identities/new/",
     "invite-merchant": "{application}identities/invite/",
     "import-merchants": "{application}identities/import/",
+    "onboarding-forms": "{application_of_forms}identities/open-forms/",
     "onboarding-form": "{onboarding_form}",
     "merchant-import": "{merchant_import}",
     "application-processors": "{application}processors/",
@@ -28,6 +29,8 @@ PAGES = {
     "person": "{person}",
     "edit-person": "{person}edit/",
     "api-users": "/dashboard/api-keys/",
+    "choose-key-application": "/dashboard/api-keys/choose/",
+    "create-application-user": "{application}api-keys/new/",
     "create-platform-user": "/dashboard/api-keys/new/",
     "api-user": "{api_user}",
     "test-values": "/dashboard/test-values/",
@@ -41,6 +44,9 @@ PAGES = {
     "decide-reviews": "/dashboard/review/merchants/decide/?action=reject&selected={review_id}",
     "review": "{review}",
     "merchants": "/dashboard/merchants/",
+    "choose-to-create": "/dashboard/merchants/new/",
+    "choose-to-invite": "/dashboard/merchants/invite/",
+    "choose-to-import": "/dashboard/merchants/import/",
     "merchant": "{merchant}",
     "edit-merchant": "{merchant}edit/",
     "edit-merchant-risk": "{merchant}risk-profile/",
@@ -130,8 +136,8 @@ def places(sign_in: SignIn) -> dict[str, str]:
     page.goto("/dashboard/applications/")
     forms = str(page.get_by_role("link", name="Harbor Market").get_attribute("href"))
     found["application_of_forms"] = forms
-    page.goto(f"{forms}identities/")
     for name, label in (("onboarding_form", "Tidepool Printmakers"), ("invitation", "Marigold Bindery")):
+        page.goto(f"{forms}identities/open-forms/?q={label}")
         found[name] = str(page.get_by_role("link", name=label, exact=True).get_attribute("href"))
     found["merchant_import"] = _first_link(page, f"{forms}identities/import/")
     found["review_id"] = found["review"].rstrip("/").rpartition("/")[2]

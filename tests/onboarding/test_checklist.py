@@ -7,6 +7,7 @@ import pytest
 
 from onboarding.checklist import Party, Remedy, Situation, State, Step, checklist, next_step
 from onboarding.models import Identity, Merchant, Verification
+from onboarding.switches import processing_off
 from tenancy.models import Application, Processor
 from tests.factories.onboarding import MERCHANT
 
@@ -73,8 +74,8 @@ def test_whole_business_has_nothing_open() -> None:
 @pytest.mark.parametrize(
     ("given", "who", "remedy", "words"),
     [
-        ({"state": None, "identity__mcc": None}, Party.MERCHANT, Remedy.EDIT_IDENTITY, "more than was told"),
-        ({"state": None, "has_bank_account": False}, Party.MERCHANT, Remedy.ADD_BANK_ACCOUNT, "nothing can be paid"),
+        ({"state": None, "identity__mcc": None}, Party.PARTNER, Remedy.EDIT_IDENTITY, "more than was told"),
+        ({"state": None, "has_bank_account": False}, Party.PARTNER, Remedy.ADD_BANK_ACCOUNT, "nothing can be paid"),
         ({"state": None}, Party.PARTNER, Remedy.PROVISION, "no processor has it yet"),
         ({"state": "PROVISIONING"}, Party.PROCESSOR, None, "DUMMY_V1 is checking the business."),
         ({"state": "PROVISIONING", "is_held": True}, Party.PLATFORM, Remedy.DECIDE, "until a person has decided"),
@@ -84,13 +85,14 @@ def test_whole_business_has_nothing_open() -> None:
             Remedy.CREATE_VERIFICATION,
             "rejected the business. No such firm.",
         ),
-        ({"application__enabled": False}, Party.PLATFORM, Remedy.EDIT_APPLICATION, "Own is disabled."),
+        ({"application__enabled": False}, Party.PLATFORM, Remedy.EDIT_APPLICATION, "Own is disabled, and all"),
         ({"application__processing_enabled": False}, Party.PLATFORM, Remedy.EDIT_APPLICATION, "all merchants of Own"),
         ({"merchant__there": False}, Party.PLATFORM, Remedy.EDIT_PROCESSOR, "DUMMY_V1 is switched off for Own."),
         ({"merchant__processing_enabled": False}, Party.PLATFORM, Remedy.EDIT_MERCHANT, "for this merchant"),
         ({"application__settlement_enabled": False}, Party.PLATFORM, Remedy.EDIT_APPLICATION, "Settlements are"),
         ({"merchant__settlement_enabled": False}, Party.PLATFORM, Remedy.EDIT_MERCHANT, "Settlements are"),
         ({"verification__state": "PENDING"}, Party.PROCESSOR, None, "checking what was changed"),
+        ({"verification__state": "PENDING", "is_held": True}, Party.PLATFORM, Remedy.DECIDE, "holds what was changed"),
         ({"verification__state": "FAILED"}, Party.PARTNER, Remedy.CREATE_VERIFICATION, "did not accept"),
         (
             {"identity__updated_at": NOW + timedelta(hours=1)},
@@ -105,6 +107,39 @@ def test_next_step_and_whose_turn_it_is(given: dict[str, Any], who: Party, remed
 
     assert (step.who, step.remedy) == (who, remedy)
     assert words in step.text
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"state": "REJECTED", "verification__state": "FAILED"},
+        {"verification__state": "FAILED"},
+    ],
+)
+def test_what_was_refused_is_corrected_before_it_is_checked_again(refused: dict[str, Any]) -> None:
+    untouched = turn(situation(**refused, has_bank_account=False))
+    corrected = turn(situation(**refused, has_bank_account=False, identity__updated_at=NOW + timedelta(hours=1)))
+
+    assert (untouched.before, untouched.remedy) == (Remedy.EDIT_IDENTITY, Remedy.CREATE_VERIFICATION)
+    assert (corrected.before, corrected.remedy) == (None, Remedy.CREATE_VERIFICATION)
+
+
+def test_widest_switch_is_told_first() -> None:
+    merchant = situation(
+        application__enabled=False, application__processing_enabled=False, merchant__processing_enabled=False
+    ).merchant
+    assert merchant is not None
+
+    told = []
+    for row, name in ((merchant.application, "enabled"), (merchant.application, "processing_enabled")):
+        told.append(processing_off(merchant))
+        setattr(row, name, True)
+    told.append(processing_off(merchant))
+
+    assert [off and off.short for off in told] == [
+        "Application is disabled", "Processing is off for the application", "Processing is off",
+    ]  # fmt: skip
+    assert processing_off(merchant, once_approved=True) is None
 
 
 def test_what_the_form_lacks_is_named() -> None:

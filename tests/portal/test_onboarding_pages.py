@@ -232,7 +232,7 @@ def test_refused_bank_account_shows_errors_and_no_number(own: Application, ident
 
     form = answer.context["bank_account_form"]
     assert form.errors == {
-        "bank_code": ["Is no routing number: its digits do not check"],
+        "bank_code": ["Must be a routing number: a digit of it is wrong"],
         "name": ["This field is required."],
         "account_type": ["This field is required."],
     }
@@ -474,6 +474,17 @@ def test_processors_own_words_are_for_the_platform(own: Application, identity: I
         assert not [word for word in words if word not in for_admin]
 
 
+def test_documents_and_copies_are_for_those_who_write_programs(
+    own: Application, identity: Identity, merchant: Merchant
+) -> None:
+    def seen(client: Client) -> list[bool]:
+        page = client.get(page_of(merchant))
+        return ['class="raw"' in page.content.decode(), "From the provider" in text_of(page), "••••" in text_of(page)]
+
+    assert seen(browser(Role.PARTNER, own)) == [True] * 3
+    assert seen(browser(Role.MERCHANT, own, identity)) == [False] * 3
+
+
 def test_attempts_are_for_those_who_may_see_them(own: Application, identity: Identity, merchant: Merchant) -> None:
     page = text_of(browser(Role.MERCHANT, own, identity).get(page_of(merchant)))
 
@@ -511,14 +522,14 @@ def _switch_processor(merchant: Merchant) -> None:
     ("switch", "sentence"),
     [
         (lambda m: _switch(m, processing_enabled=False), "Processing is switched off for this merchant."),
-        (lambda m: _switch(m, settlement_enabled=False), "Settlements are switched off for the merchant."),
+        (lambda m: _switch(m, settlement_enabled=False), "Settlements are switched off for this merchant."),
         (
             lambda m: _switch_application(m, processing_enabled=False),
             "Processing is switched off for all merchants of Own.",
         ),
         (
             lambda m: _switch_application(m, settlement_enabled=False),
-            "Settlements are switched off for the application.",
+            "Settlements are switched off for all merchants of Own.",
         ),
         (_switch_processor, "DUMMY_V1 is switched off for Own."),
     ],

@@ -92,11 +92,18 @@ class Command(BaseCommand):
         by, now = system("Demo"), timezone.now()
         applications = self._demo_applications()
         lines: dict[str, str] = {}
-        admin, secret = tenancy.create_api_user(role=Role.ADMIN, by=by, at=now, tags={"demo": "admin"})
+        admin, secret = tenancy.create_api_user(
+            role=Role.ADMIN, name="Demo of an admin", by=by, at=now, tags={"demo": "admin"}
+        )
         lines |= _user("ADMIN", admin.public_id, secret)
         for label, application in zip(("PARTNER", "PARTNER2"), applications, strict=False):
             user, secret = tenancy.create_api_user(
-                role=Role.PARTNER, application=application, identity_id=application.owner_id, by=by, at=now
+                role=Role.PARTNER,
+                name="Demo of a partner",
+                application=application,
+                identity_id=application.owner_id,
+                by=by,
+                at=now,
             )
             lines |= _user(label, user.public_id, secret)
         for label, (email, name, role) in _PEOPLE.items():
