@@ -38,7 +38,7 @@ test: .venv/.ready-to-test
 	@exec $(IN_VENV) -m pytest $(IN_WORKERS) $(ARGS)
 
 # Where MERCHANTRY_LONG counts, and what stands beside it. Takes minutes.
-FAULT_TESTS := tests/payments tests/providers tests/jobs tests/api/test_idempotency.py
+FAULT_TESTS := tests/payments tests/providers tests/jobs tests/api/test_idempotency.py tests/portal/test_form_concurrency.py
 
 test-faults: .venv/.ready-to-test
 	@exec env MERCHANTRY_LONG=1 $(IN_VENV) -m pytest $(IN_WORKERS) $(FAULT_TESTS) $(ARGS)

@@ -148,7 +148,7 @@ def test_wf2_create_a_bank_account_for_a_merchant(sign_in: SignIn, stack: Stack,
     form.get_by_label("Account type").select_option("BUSINESS_CHECKING")
     form.get_by_role("button", name="Submit").click()
 
-    expect(form.get_by_label("Routing number")).to_have_accessible_description(re.compile("Is no routing number"))
+    expect(form.get_by_label("Routing number")).to_have_accessible_description(re.compile("Must be a routing number"))
     expect(form.get_by_label("Account number")).to_have_value("")
     assert number not in page.content()
     form.get_by_label("Routing number").fill("122105278")

@@ -14,7 +14,7 @@ from onboarding.models import MerchantImport, OnboardingForm
 from resources import ids
 from tests.onboarding.test_imports import cells, file_of
 from tests.onboarding.test_saved_forms import filled_in
-from tests.stack import Stack
+from tests.stack import IS_LONG, Stack
 from tests.test_crawler import Browser
 
 pytestmark = pytest.mark.stack
@@ -83,7 +83,8 @@ def test_import_confirmed_by_many_windows_runs_once(stack: Stack, partner: Brows
 
     with ThreadPoolExecutor(WINDOWS) as pool:
         statuses = [status for status, *_ in pool.map(partial(partner.open, page), [form] * WINDOWS)]
-    stack.restart_worker()
+    if IS_LONG:
+        stack.restart_worker()  # whose job is free again a minute later, when its lease has ended
 
     done = "SELECT count(*) FROM merchant_import WHERE id = %s AND state = 'DONE'"
     assert set(statuses) == {200}
