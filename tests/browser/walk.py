@@ -99,11 +99,10 @@ def faults_of_pages(sign_in: SignIn, scheme: str) -> dict[str, list[str]]:
     for group in (PAGES, STATES):
         page = sign_in("ADMIN", scheme=scheme)  # anew, since some of the states ask for a proof that is not old
         for name, address in group.items():
-            page.set_viewport_size(DESKTOP)
-            answer = page.goto(address.format(**found_places))
-            assert answer is not None
             for width, viewport in (("wide", DESKTOP), ("narrow", PHONE)):
-                page.set_viewport_size(viewport)  # as somebody does who turns a tablet: it costs no second page
+                page.set_viewport_size(viewport)
+                answer = page.goto(address.format(**found_places))
+                assert answer is not None
                 found = [*violations(page), *(["scrolls sideways"] if overflows(page) else [])]
                 keep_screenshot(page, f"{name}-{width}-{scheme}")
                 if found or answer.status != 200:
