@@ -68,9 +68,9 @@ class AuditList(ListPage):
     caption = "Entries of the audit history, newest first"
     table_css = "table-dense"
     columns: ClassVar = [
-        {"label": "Action"},
+        {"label": "Action", "css": "cell-long"},
         {"label": "Result", "css": "shrink"},
-        {"label": "About", "css": "cell-name"},
+        {"label": "About", "css": "cell-long"},
         {"label": "By", "css": "cell-person"},
         {"label": "When", "css": "shrink"},
         {"label": "Reason", "css": "cell-long"},

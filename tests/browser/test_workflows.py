@@ -120,11 +120,11 @@ def test_edit_refuses_to_overwrite_what_changed_meanwhile(sign_in: SignIn) -> No
 
 
 def open_merchant(page: Page) -> None:
-    """PEOPLE, Merchants, and one that a processor has approved."""
+    """PEOPLE, Merchants, and one that a processor has approved: of the demo, which are the older ones."""
     people = page.get_by_role("navigation", name="Main").get_by_role("list", name="PEOPLE")
     people.get_by_role("link", name="Merchants").click()
     approved = page.get_by_role("row").filter(has_text="DUMMY_V1").filter(has_text="Approved")
-    approved.filter(has_not_text="Disabled").first.get_by_role("link").click()
+    approved.filter(has_not_text="Disabled").last.get_by_role("link").click()
     expect(page.get_by_role("heading", name="Verifications")).to_be_visible()
 
 
