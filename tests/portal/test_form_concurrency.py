@@ -12,7 +12,7 @@ import pytest
 from config.embedded.processes import wait_until
 from onboarding.models import MerchantImport, OnboardingForm
 from resources import ids
-from tests.onboarding.test_imports import cells, file_of
+from tests.factories.imports import cells, file_of
 from tests.onboarding.test_saved_forms import filled_in
 from tests.stack import IS_LONG, Stack
 from tests.test_crawler import Browser

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.forms.imports import columns, judge, needed_columns, read
 from onboarding.models import Identity, ImportedRow, MerchantImport, ReviewItem
 from onboarding.services import review
@@ -16,27 +19,26 @@ from tenancy.models import Application
 from tenancy.roles import Role
 from tenancy.services import person_actor
 from tenancy.transactions import transaction
+from tests.factories.imports import NUMBER, TAX_ID, cells, file_of
 from tests.factories.payments import make_processor
 from tests.factories.tenancy import make_application, make_person
-from tests.onboarding.test_imports import NUMBER, TAX_ID, cells, file_of
+from tests.portal.pages import browser, only, rows, text_of
+from tests.portal.saved_forms import page_of, tab
 from tests.portal.test_onboarding_pages import HELD, REJECTED
-from tests.portal.test_saved_forms_pages import browser, only, page_of, rows, run, tab, text_of, upload
 
 pytestmark = pytest.mark.django_db
 
 BUDGET = 11
+HOSTILE = '"><script>alert(1)</script>{{7*7}}'
 
 
-@pytest.fixture
-def own() -> Application:
-    application = make_application("Own")[0]
-    make_processor(application)
-    return application
+def upload(client: Client, application: Application, content: bytes, **options: str) -> Any:
+    file = SimpleUploadedFile(options.pop("name", "merchants.csv"), content)
+    return client.post(f"{tab(application)}import/", {"file": file, "processor": "DUMMY_V1"} | options)
 
 
-@pytest.fixture
-def partner(own: Application) -> Client:
-    return browser(Role.PARTNER, own)
+def run(found: MerchantImport) -> None:
+    tasks.import_merchants(str(found.pk), str(found.application_id))
 
 
 def table(answer: Any) -> list[dict[str, str]]:
@@ -52,6 +54,153 @@ def confirmed(client: Client) -> MerchantImport:
     client.post(page_of(found), {"act": "confirm"})
     run(found)
     return found
+
+
+def test_import_is_shown_confirmed_and_followed(own: Application, partner: Client) -> None:
+    bad = [cells(email="nobody"), cells(tax_id="12", business_name="Third")]
+    answer = upload(partner, own, file_of(cells(), *bad))
+    found = only(MerchantImport)
+    preview = partner.get(answer["Location"])
+
+    partner.post(page_of(found), {"act": "confirm"})
+    running = partner.get(page_of(found))
+    run(found)
+    done = partner.get(page_of(found))
+
+    assert "Nothing has been made yet" in text_of(preview)
+    assert "email: Must be an e-mail address" in text_of(preview)
+    assert "tax_id: Must be nine digits" in text_of(preview)
+    assert "Import 1 merchant" in text_of(preview)
+    assert "The import is running" in text_of(running)
+    assert running.context["following"]["url"].startswith(f"{page_of(found)}?mark=")
+    states = {row.number: row.state for row in rows(ImportedRow)}
+    assert states == {2: "DONE", 3: "REFUSED", 4: "REFUSED"}
+    assert f"/dashboard/identities/{rows(Identity)[-1].public_id}/" in done.content.decode()
+    shown = "".join(page.content.decode() for page in (preview, running, done))
+    assert [needle for needle in (NUMBER, cells()["tax_id"]) if needle in shown] == []
+
+
+def test_page_of_a_running_import_says_nothing_new_until_there_is(own: Application, partner: Client) -> None:
+    upload(partner, own, file_of(cells()))
+    found = only(MerchantImport)
+    partner.post(page_of(found), {"act": "confirm"})
+    url = partner.get(page_of(found)).context["following"]["url"]
+
+    before = partner.get(url, headers={"HX-Request": "true"})
+    run(found)
+    after = partner.get(url, headers={"HX-Request": "true"})
+
+    assert (before.status_code, after.status_code) == (204, 200)
+
+
+def test_result_is_taken_away_without_anything_sensitive(own: Application, partner: Client) -> None:
+    upload(partner, own, file_of(cells(business_name="=cmd|' /C calc'!A0"), cells(email="nobody")))
+    found = only(MerchantImport)
+    partner.post(page_of(found), {"act": "confirm"})
+    run(found)
+
+    answer = partner.get(f"{page_of(found)}result/")
+
+    text = answer.content.decode()
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer["Content-Disposition"]
+    assert "'=cmd" in text
+    assert re.search(r"(^|,)[=@]", text, re.MULTILINE) is None
+    assert rows(Identity)[-1].public_id in text
+    assert [needle for needle in (NUMBER, cells()["tax_id"]) if needle in text] == []
+
+
+def test_unreadable_file_is_told_beside_its_field(own: Application, partner: Client) -> None:
+    answer = upload(partner, own, b"email,email,nonsense\n")
+
+    assert len(answer.context["form"].errors["file"]) == 4
+    assert rows(MerchantImport) == []
+
+
+def test_large_file_is_refused_and_never_on_a_disk(own: Application, partner: Client) -> None:
+    answer = upload(partner, own, b"x" * (3 * 1024 * 1024))
+
+    assert answer.context["form"].errors == {"file": ["The file is larger than 1 MB. Split it, and import the parts."]}
+    assert upload(partner, own, b"x" * (11 * 1024 * 1024)).status_code == 400
+
+
+def test_file_is_not_forged(own: Application) -> None:
+    person = make_person("pat@example.org", Role.PARTNER, application=own)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person)
+
+    assert upload(client, own, file_of(cells())).status_code == 403
+    assert rows(MerchantImport) == []
+
+
+def test_foreign_import_does_not_exist(own: Application, partner: Client) -> None:
+    upload(partner, own, file_of(cells()))
+    found = only(MerchantImport)
+    foreign = make_application("Foreign")[0]
+    stranger = browser(Role.PARTNER, foreign)
+
+    answers = [
+        stranger.get(page_of(found)),
+        stranger.post(page_of(found), {"act": "confirm"}),
+        stranger.get(f"{page_of(found)}result/"),
+        upload(stranger, own, file_of(cells())),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert only(MerchantImport).state == "CHECKED"
+
+
+def test_key_of_another_import_makes_none(own: Application, partner: Client) -> None:
+    upload(partner, own, file_of(cells()))
+    found = only(MerchantImport)
+    foreign = make_application("Foreign")[0]
+    make_processor(foreign)
+
+    answer = upload(browser(Role.PARTNER, foreign), foreign, file_of(cells()), key=found.public_id)
+
+    assert answer.status_code == 404
+    assert only(MerchantImport).application_id == own.pk
+
+
+def test_other_file_from_the_same_page_is_told_and_then_checked(own: Application, partner: Client) -> None:
+    key = partner.get(f"{tab(own)}import/").context["key"]
+    upload(partner, own, file_of(cells(email="nobody")), key=key)
+    again = upload(partner, own, file_of(cells(email="nobody")), key=key)
+
+    refused = upload(partner, own, file_of(cells()), key=key)
+    upload(partner, own, file_of(cells()), key=refused.context["key"])
+
+    assert again["Location"] == page_of(rows(MerchantImport)[0])
+    assert "Another file was sent from this page before" in text_of(refused)
+    assert [row.state for row in rows(ImportedRow)] == ["REFUSED", "READY"]
+
+
+def test_hostile_cells_are_shown_as_text(own: Application, partner: Client) -> None:
+    answer = upload(partner, own, file_of(cells(business_name=HOSTILE)), name="<b>x.csv")
+
+    page = partner.get(answer["Location"]).content.decode()
+    assert "<script>alert" not in page
+    assert "<b>x.csv" not in page
+
+
+def test_withdrawn_import_makes_nothing(own: Application, partner: Client) -> None:
+    upload(partner, own, file_of(cells()))
+    found = only(MerchantImport)
+    question = partner.get(f"{page_of(found)}?confirm=withdraw")
+
+    partner.post(page_of(found), {"act": "withdraw"})
+    late = partner.post(page_of(found), {"act": "confirm"}, follow=True)
+
+    assert "Withdraw this import?" in text_of(question)
+    assert "does not wait for confirmation any more" in text_of(late)
+    assert "This import was withdrawn" in text_of(late)
+
+
+def test_template_has_the_columns_that_are_read(own: Application, partner: Client) -> None:
+    answer = partner.get(f"{tab(own)}import/template/")
+
+    assert answer.content.decode().startswith("business_name,doing_business_as,business_type,")
+    assert "business_address.line1" in answer.content.decode()
 
 
 def test_upload_explains_every_column(own: Application, partner: Client) -> None:

@@ -19,7 +19,7 @@ from tests.factories.cards import make_inquiry, make_update
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import make_bank_account, make_card, make_merchant, make_processor
 from tests.factories.tenancy import make_application
-from tests.portal.test_onboarding_pages import browser, rows
+from tests.portal.pages import browser, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -45,11 +45,6 @@ def card(buyer: Identity) -> PaymentInstrument:
 @pytest.fixture
 def merchant(own: Application) -> Merchant:
     return make_merchant(make_merchant_identity(own), "DUMMY_V1")
-
-
-@pytest.fixture
-def partner(own: Application) -> Client:
-    return browser(Role.PARTNER, own)
 
 
 def page_of(instrument: PaymentInstrument, below: str = "") -> str:

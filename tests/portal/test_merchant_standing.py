@@ -20,18 +20,11 @@ from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import let_time_pass, make_bank_account, make_card, make_merchant, make_processor
 from tests.factories.tenancy import make_application
-from tests.portal.test_onboarding_pages import HELD, REJECTED, anew, browser, page_of, rows, tab, text_of
+from tests.portal.pages import anew, browser, rows, text_of
+from tests.portal.test_onboarding_pages import HELD, REJECTED, page_of, tab
 from vault.secret import Secret
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def own() -> Application:
-
-    application = make_application("Own")[0]
-    make_processor(application)
-    return application
 
 
 @pytest.fixture

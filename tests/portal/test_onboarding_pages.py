@@ -24,7 +24,8 @@ from tenancy.services import update_application, update_processor
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import PLAIN_CARD, make_bank_account, make_card, make_merchant, make_processor
-from tests.factories.tenancy import make_application, make_person
+from tests.factories.tenancy import make_application
+from tests.portal.pages import anew, browser, rows, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,13 +51,6 @@ HELD, REJECTED, REJECTED_LATER = "000000002", "000000003", "000000004"
 
 
 @pytest.fixture
-def own() -> Application:
-    application = make_application("Own")[0]
-    make_processor(application)
-    return application
-
-
-@pytest.fixture
 def identity(own: Application) -> Identity:
     return make_merchant_identity(own)
 
@@ -64,25 +58,6 @@ def identity(own: Application) -> Identity:
 @pytest.fixture
 def merchant(identity: Identity) -> Merchant:
     return make_merchant(identity)
-
-
-def browser(role: Role, application: Application | None = None, identity: Identity | None = None) -> Client:
-    person = make_person(
-        f"{role.name.lower()}@example.org", role, application=application, identity_id=identity.pk if identity else None
-    )
-    client = Client()
-    client.force_login(person)
-    return client
-
-
-def rows(model: Any) -> Any:
-    with transaction(by=system()):
-        return list(model.objects.order_by("created_at"))
-
-
-def anew(row: Any) -> Any:
-    with transaction(by=system()):
-        return type(row).objects.get(pk=row.pk)
 
 
 def tab(identity: Identity, name: str = "payment-instruments") -> str:
@@ -97,11 +72,6 @@ def page_of(row: Any) -> str:
 def verification_of(merchant: Merchant) -> Verification:
     with transaction(by=system()):
         return Verification.objects.get(pk=merchant.verification_id)
-
-
-def text_of(answer: Any) -> str:
-    """What a reader reads: without mark-up, in one line."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
 def places_of(identity: Identity, merchant: Merchant, instrument: PaymentInstrument) -> list[str]:

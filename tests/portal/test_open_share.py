@@ -14,21 +14,13 @@ from tenancy.models import Application
 from tenancy.roles import Role
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
-from tests.factories.payments import make_processor
-from tests.factories.tenancy import make_application
 from tests.onboarding.test_saved_forms import filled_in
-from tests.portal.test_onboarding_pages import browser, tab, text_of
+from tests.portal.pages import browser, text_of
+from tests.portal.test_onboarding_pages import tab
 
 pytestmark = pytest.mark.django_db
 
 OTHER_40 = "Nobody told who owns the other 40 %. Owners of 25 % or more are usually asked for."
-
-
-@pytest.fixture
-def own() -> Application:
-    application = make_application("Own")[0]
-    make_processor(application)
-    return application
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from tenancy.roles import Role
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import make_bank_account, make_card, make_merchant, make_processor, make_sale
-from tests.factories.tenancy import make_application, make_person
+from tests.factories.tenancy import make_application
+from tests.portal.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -61,25 +62,6 @@ class Shop:
 @pytest.fixture
 def shop() -> Shop:
     return Shop()
-
-
-def browser(role: Role, application: Application | None = None, identity: Identity | None = None) -> Client:
-    is_platform = role in Role.of_the_platform()
-    person = make_person(
-        f"{role.name.lower()}@example.org",
-        role,
-        application=None if is_platform else application,
-        identity_id=identity.pk if identity and role == Role.MERCHANT else None,
-    )
-    client = Client()
-    client.force_login(person)
-    return client
-
-
-def text_of(answer: Any) -> str:
-    """The words of a page as one reads them."""
-    words = re.sub(r"<[^>]+>", " ", unescape(answer.content.decode()))
-    return re.sub(r"\s+", " ", words).replace(" ,", ",")
 
 
 def page_of(transfer: Transfer) -> str:

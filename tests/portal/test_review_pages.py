@@ -1,6 +1,5 @@
 """Pages of the review queue in process: who may open them, what a preview promises, and what many words at once do."""
 
-import re
 from typing import Any
 
 import pytest
@@ -20,8 +19,9 @@ from tenancy.roles import Role
 from tenancy.services import create_api_user, person_actor, update_application
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_merchant_identity
-from tests.factories.payments import make_bank_account, make_merchant, make_processor
+from tests.factories.payments import make_bank_account, make_merchant
 from tests.factories.tenancy import make_application, make_person
+from tests.portal.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +30,6 @@ DECIDED = f"{QUEUE}decided/"
 DECIDE = f"{QUEUE}decide/"
 HELD = "000000002"
 WHY = "The address belongs to somebody else."
-
-
-@pytest.fixture
-def own() -> Application:
-    application = make_application("Own")[0]
-    make_processor(application)
-    return application
 
 
 @pytest.fixture
@@ -78,11 +71,6 @@ def anew(item: ReviewItem) -> ReviewItem:
 def outcomes(items: list[ReviewItem]) -> list[tuple[str, str]]:
     found = [anew(item) for item in items]
     return [(str(item.outcome), str(item.merchant.onboarding_state)) for item in found]
-
-
-def text_of(answer: Any) -> str:
-    """What a reader reads: without mark-up, in one line."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
 def preview(client: Client, action: str, items: list[ReviewItem]) -> Any:
