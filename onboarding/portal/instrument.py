@@ -17,7 +17,7 @@ from onboarding.portal.actions import actions_for
 from onboarding.portal.facts import copy_facts, instrument_facts
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.inquiries import inquiry_line, receiving, receiving_facts
-from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.once import new_key, once, renew_after
 from onboarding.serializers.instruments import InstrumentDocument
 from onboarding.underwriting import RECEIVES_ONLY
 from portal.attempts import attempt_entries
@@ -123,8 +123,7 @@ class InstrumentPage(Page):
         try:
             once(operation, key=form.cleaned_data["key"], told=told, do=ask, made=made, by=self.actor)
         except DomainError as error:
-            if isinstance(error, SentBefore):
-                renew(form, new_key())
+            renew_after(form, error)
             form.refuse(error)
 
     def _tell_of_inquiry(self, card: PaymentInstrument, verification: Verification) -> None:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import Exists, OuterRef, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -28,7 +29,7 @@ from onboarding.portal.facts import (
 )
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
-from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.once import new_key, once, renew_after
 from onboarding.portal.standing import (
     has_own_risk_profile,
     held_among,
@@ -133,10 +134,7 @@ class MerchantPage(Page):
                     by=self.actor,
                 )
             except DomainError as error:
-                if isinstance(error, SentBefore):
-                    renew(form, new_key())
-                for sentence in in_words(error):
-                    form.add_error(None, sentence)
+                refuse(form, error)
         if form.errors:
             return self._show(pk, form)
         return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
@@ -282,6 +280,13 @@ def merchant_trail(merchant: Merchant, *here: str) -> list[tuple[str, str]]:
         (merchant_title(merchant), page if here else ""),
         *((label, "") for label in here),
     ]
+
+
+def refuse(form: BaseForm, error: DomainError) -> None:
+    """Say on a form that was to act on a merchant why it did not."""
+    renew_after(form, error)
+    for sentence in in_words(error):
+        form.add_error(None, sentence)
 
 
 def in_words(error: DomainError) -> list[str]:

@@ -51,6 +51,12 @@ def renew(form: BaseForm, key: str) -> None:
     form.data = {**dict(form.data.items()), FIELD: key}
 
 
+def renew_after(form: BaseForm, error: DomainError) -> None:
+    """The same, where that is what stood in its way."""
+    if isinstance(error, SentBefore):
+        renew(form, new_key())
+
+
 def once(
     operation: str,
     *,

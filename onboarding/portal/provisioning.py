@@ -13,8 +13,8 @@ from onboarding import services
 from onboarding.forms.merchants import ProvisionForm
 from onboarding.models import Identity, Merchant
 from onboarding.portal.identities import identity_frame, is_owner
-from onboarding.portal.merchants import in_words, label_of_field
-from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.merchants import label_of_field, refuse
+from onboarding.portal.once import new_key, once
 from onboarding.portal.situations import merchants_of, situations_of
 from onboarding.portal.standing import instruments_of, processing_badge, settlements_badge
 from onboarding.portal.steps import steps_for
@@ -59,10 +59,7 @@ class IdentityProcessors(Page):
                 by=self.actor,
             )
         except DomainError as error:
-            if isinstance(error, SentBefore):
-                renew(form, new_key())
-            for sentence in in_words(error):
-                form.add_error(None, sentence)
+            refuse(form, error)
             return self._show(pk, form)
         return HttpResponseRedirect(reverse("onboarding:merchant", args=[merchant.public_id]))
 

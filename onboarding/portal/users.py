@@ -18,7 +18,7 @@ from onboarding.filters import ApiUserFilter
 from onboarding.forms.applications import ApiUserForm, ApiUserNameForm, PlatformUserForm
 from onboarding.portal.applications import application_frame
 from onboarding.portal.identities import ChooseApplication
-from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.once import new_key, once, renew_after
 from portal import step_up
 from portal.design.states import badge
 from portal.design.values import id_chip, moment
@@ -152,8 +152,7 @@ class _CreateKey(Page):
                     by=self.actor,
                 )
             except DomainError as error:
-                if isinstance(error, SentBefore):
-                    renew(form, new_key())
+                renew_after(form, error)
                 form.add_error(None, str(error))
             else:
                 return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[user.public_id]))
