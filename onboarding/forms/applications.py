@@ -24,6 +24,7 @@ class ApplicationForm(forms.Form):
     last_name = forms.CharField(label="Owner's last name", max_length=20)
     email = forms.EmailField(label="Owner's e-mail", max_length=100)
     phone = forms.CharField(label="Owner's phone", max_length=40, required=False)
+    key = forms.CharField(widget=forms.HiddenInput)
 
 
 class ApplicationSettingsForm(forms.Form):

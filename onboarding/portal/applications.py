@@ -1,5 +1,6 @@
 """Pages of applications: list, one application by tabs, a new one, its settings."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from onboarding.hosted.sample import sample_page
 from onboarding.models import Identity
 from onboarding.portal.facts import application_facts
 from onboarding.portal.identities import IdentityList, kind_tag, titled
+from onboarding.portal.once import FIELD, new_key, once, renew_after
 from onboarding.portal.open_forms import SHOWN, open_forms
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
@@ -26,10 +28,10 @@ from portal.design.values import moment
 from portal.handover import hand_over
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
-from resources.errors import ChangedMeanwhile
+from resources.errors import ChangedMeanwhile, DomainError
 from tenancy import services as tenancy
 from tenancy.actors import Actor
-from tenancy.models import Application
+from tenancy.models import ApiUser, Application
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -155,20 +157,41 @@ class CreateApplication(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         del request
-        return self._show(ApplicationForm())
+        return self._show(ApplicationForm(initial={FIELD: new_key()}))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = ApplicationForm(request.POST)
-        entity = self._entity(form) if form.is_valid() else None
-        if entity is None:
+        told = self._told(form) if form.is_valid() else None
+        if told is None:
             return self._show(form)
-        application, owner, secret = services.found_application(entity=entity, by=self.actor, at=timezone.now())
-        messages.success(request, f"{application.name} was created. This is its owner's API key.")
-        hand_over(request, owner.public_id, secret)
+        try:
+            owner = once(
+                "portal create application",
+                key=form.cleaned_data[FIELD],
+                told=told,
+                do=lambda: self._found(told),
+                made=self._made,
+                by=self.actor,
+            )
+        except DomainError as error:
+            renew_after(form, error)
+            form.add_error(None, str(error))
+            return self._show(form)
         return HttpResponseRedirect(reverse("onboarding:api-user-secret", args=[owner.public_id]))
 
-    def _entity(self, form: ApplicationForm) -> Mapping[str, Any] | None:
-        told = {name: value for name, value in form.cleaned_data.items() if value}
+    def _found(self, entity: Mapping[str, Any]) -> ApiUser:
+        application, owner, secret = services.found_application(entity=entity, by=self.actor, at=timezone.now())
+        messages.success(self.request, f"{application.name} was created. This is its owner's API key.")
+        hand_over(self.request, owner.public_id, secret)
+        return owner
+
+    def _made(self, key: uuid.UUID) -> ApiUser | None:
+        """Whose key was made with the application."""
+        return ApiUser.objects.visible_to(self.actor).filter(application=key).order_by("created_at", "id").first()
+
+    def _told(self, form: ApplicationForm) -> Mapping[str, Any] | None:
+        """What the form says, as the API would take it; None where that refuses."""
+        told = {name: value for name, value in form.cleaned_data.items() if value and name != FIELD}
         body = IdentityInput(data={"entity": told})
         try:
             body.is_valid(raise_exception=True)

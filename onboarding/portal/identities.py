@@ -230,8 +230,6 @@ _LEADS = {
     Role.MERCHANT: "Your business as the platform knows it.",
 }
 
-AT_HOME = {"business_address__country": "USA", "personal_address__country": "USA"}
-
 
 def identity_frame(actor: Actor, identity: Identity, current: str, *here: str) -> dict[str, Any]:
     """Heading, tabs and breadcrumbs of a page about an identity, whose application is joined."""

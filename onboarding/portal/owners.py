@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from onboarding import services
 from onboarding.forms.identities import OwnerForm
+from onboarding.forms.saved import AT_HOME
 from onboarding.models import Identity
-from onboarding.portal.identities import AT_HOME, identity_frame
+from onboarding.portal.identities import identity_frame
 from onboarding.portal.once import FIELD, SentBefore, new_key, once
 from onboarding.underwriting import about_open_share, open_share
 from portal.design.states import tag

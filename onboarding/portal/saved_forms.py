@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from onboarding import services
 from onboarding.forms.identities import BuyerIdentityForm
 from onboarding.forms.invitations import LinkForm
-from onboarding.forms.saved import MerchantDraftForm, begun_at_home, headings, shown_mark
+from onboarding.forms.saved import AT_HOME, MerchantDraftForm, begun_at_home, headings, shown_mark
 from onboarding.models import Identity, OnboardingForm
+from onboarding.portal.once import FIELD, SentBefore, new_key, once
 from onboarding.portal.open_forms import link_state, name_of, progress_of
 from onboarding.services import forms as saved
 from portal.design.values import moment
@@ -199,7 +200,7 @@ class CreateIdentity(MerchantFormPage):
     def get(self, request: HttpRequest, application: str) -> HttpResponse:
         tenant = self._application(application)
         if request.GET.get("kind") == "buyer":
-            return self._show_buyer(tenant, BuyerIdentityForm(initial={"personal_address__country": "USA"}))
+            return self._show_buyer(tenant, BuyerIdentityForm(initial=AT_HOME), new_key())
         return self.show_form(tenant, ids.new_id(), None, MerchantDraftForm())
 
     def post(self, request: HttpRequest, application: str) -> HttpResponse:
@@ -223,19 +224,35 @@ class CreateIdentity(MerchantFormPage):
             return tenancy.find_application(public_id, by=self.actor)
 
     def _create_buyer(self, tenant: Application) -> HttpResponse:
-        form = BuyerIdentityForm(self.request.POST)
-        if not form.is_valid():
-            return self._show_buyer(tenant, form)
-        identity = services.create_identity(
-            application_id=tenant.pk, entity=form.body["entity"], by=self.actor, at=timezone.now()
-        )
-        messages.success(self.request, f"{identity.display_name} was created.")
-        return _to_identity(identity.pk)
+        form, key = BuyerIdentityForm(self.request.POST), self.request.POST.get(FIELD, "")
+        if form.is_valid():
+            try:
+                identity = once(
+                    "portal create buyer",
+                    key=key,
+                    told=[tenant.public_id, form.body],
+                    do=lambda: services.create_identity(
+                        application_id=tenant.pk, entity=form.body["entity"], by=self.actor, at=timezone.now()
+                    ),
+                    made=self._made,
+                    by=self.actor,
+                )
+            except DomainError as error:
+                key = new_key() if isinstance(error, SentBefore) else key
+                form.refuse(error)
+            else:
+                messages.success(self.request, f"{identity.display_name} was created.")
+                return _to_identity(identity.pk)
+        return self._show_buyer(tenant, form, key or new_key())
 
-    def _show_buyer(self, tenant: Application, form: BuyerIdentityForm) -> HttpResponse:
+    def _made(self, key: uuid.UUID) -> Identity | None:
+        return Identity.objects.visible_to(self.actor).filter(pk=key).first()
+
+    def _show_buyer(self, tenant: Application, form: BuyerIdentityForm, key: str) -> HttpResponse:
         page = reverse("onboarding:application-identities", args=[tenant.public_id])
         context: Mapping[str, Any] = {
             "form": form,
+            "key": key,
             "heading": "New buyer",
             "lead": f"Belongs to {tenant.name}.",
             "is_buyer": True,

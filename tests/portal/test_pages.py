@@ -30,6 +30,13 @@ ADDRESS = {
     "postal_code": "97209",
     "country": "USA",
 }
+NEW_APPLICATION = {
+    "business_name": "New Co",
+    "first_name": "Nia",
+    "last_name": "New",
+    "email": "nia@example.org",
+    "key": "one",
+}
 
 
 @pytest.fixture
@@ -178,7 +185,7 @@ def test_new_application_shows_its_secret_once(own: Application) -> None:
     client = browser(Role.PLATFORM)
     answer = client.post(
         "/dashboard/applications/new/",
-        {"business_name": "New Co", "first_name": "Nia", "last_name": "New", "email": "nia@example.org"},
+        NEW_APPLICATION,
     )
 
     application, owner = rows(Application)[-1], rows(ApiUser)[-1]
@@ -187,6 +194,21 @@ def test_new_application_shows_its_secret_once(own: Application) -> None:
     shown = client.get(f"{page}secret/")
     assert Login(owner, Secret(shown.context["secret"])).actor.application_ids == (application.pk,)
     assert client.get(f"{page}secret/")["Location"] == page
+
+
+def test_form_of_an_application_that_is_sent_twice_makes_one(own: Application) -> None:
+    client = browser(Role.PLATFORM)
+    page = "/dashboard/applications/new/"
+    before = len(rows(Application))
+
+    answers = [client.post(page, NEW_APPLICATION) for _ in range(2)]
+    other = client.post(page, NEW_APPLICATION | {"business_name": "Other Co"})
+
+    assert answers[0]["Location"] == answers[1]["Location"]
+    assert client.get(answers[1]["Location"]).context["secret"]
+    assert "This form was sent before, with other contents" in other.content.decode()
+    assert other.context["form"]["key"].value() != NEW_APPLICATION["key"]
+    assert len(rows(Application)) == before + 1
 
 
 def test_secret_waits_sealed_and_for_its_maker_only(own: Application) -> None:
@@ -385,6 +407,21 @@ def test_buyer_is_asked_for_something_to_be_known_by(own: Application) -> None:
     answer = browser(Role.ADMIN).post(f"/dashboard/applications/{own.public_id}/identities/new/?kind=buyer", {})
 
     assert answer.context["form"].non_field_errors() == ["Give at least a name, an e-mail address or a phone number."]
+
+
+def test_form_of_a_buyer_that_is_sent_twice_makes_one(own: Application) -> None:
+    client = browser(Role.ADMIN)
+    page = f"/dashboard/applications/{own.public_id}/identities/new/?kind=buyer"
+    told = {"key": client.get(page).context["key"], "first_name": "Bea"}
+    before = len(rows(Identity))
+
+    answers = [client.post(page, told) for _ in range(2)]
+    other = client.post(page, told | {"first_name": "Bob"})
+    client.post(page, told | {"first_name": "Bob", "key": other.context["key"]})
+
+    assert answers[0]["Location"] == answers[1]["Location"]
+    assert "This form was sent before, with other contents" in other.content.decode()
+    assert len(rows(Identity)) == before + 2
 
 
 def test_two_secrets_wait_beside_each_other(own: Application) -> None:
