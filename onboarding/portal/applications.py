@@ -24,7 +24,7 @@ from onboarding.portal.open_forms import SHOWN, open_forms
 from onboarding.serializers.applications import ApplicationDocument
 from onboarding.serializers.identities import IdentityInput
 from portal.design.states import badge
-from portal.design.values import moment
+from portal.design.values import email_address, moment
 from portal.handover import hand_over
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
@@ -119,7 +119,7 @@ class ApplicationIdentities(IdentityList):
     section = "applications"
     template_name = "onboarding/application_identities.html"
     columns: ClassVar = [
-        {"label": "Name"},
+        {"label": "Name", "css": "cell-name"},
         {"label": "Kind"},
         {"label": "E-mail"},
         {"label": "Created", "css": "shrink"},
@@ -133,7 +133,7 @@ class ApplicationIdentities(IdentityList):
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {
             "url": reverse("onboarding:identity", args=[resource.public_id]),
-            "cells": [titled(resource), kind_tag(resource), resource.email, moment(resource.created_at)],
+            "cells": [titled(resource), kind_tag(resource), email_address(resource.email), moment(resource.created_at)],
         }
 
     def context(self) -> dict[str, Any]:

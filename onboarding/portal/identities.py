@@ -22,7 +22,7 @@ from onboarding.portal.standing import instruments_of
 from onboarding.portal.steps import steps_for
 from onboarding.serializers.identities import IdentityDocument
 from portal.design.states import badge, tag
-from portal.design.values import moment
+from portal.design.values import email_address, moment
 from portal.timeline import timeline_of
 from portal.views import ListPage, Page
 from resources.errors import DomainError
@@ -43,10 +43,10 @@ class IdentityList(TenantList):
     search_field = "q"
     noun = ("identity", "identities")
     columns: ClassVar = [
-        {"label": "Name"},
+        {"label": "Name", "css": "cell-name"},
         {"label": "Kind"},
         {"label": "E-mail"},
-        {"label": "Application", "css": "shrink"},
+        {"label": "Application", "css": "shrink cell-extra"},
         {"label": "Created", "css": "shrink cell-wide"},
     ]
 
@@ -60,7 +60,7 @@ class IdentityList(TenantList):
             "cells": [
                 titled(resource),
                 kind_and_state(resource),
-                resource.email,
+                email_address(resource.email),
                 resource.application.name,
                 moment(resource.created_at),
             ],

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from api.filters import TextFilter
 from portal.design.states import badge
-from portal.design.values import moment
+from portal.design.values import email_address, moment
 from portal.views import ListPage
 from tenancy.models import Person
 from tenancy.roles import PERMISSIONS, Permission, Role
@@ -48,7 +48,7 @@ class People(ListPage):
             "url": reverse("onboarding:person", args=[resource.pk]) if may_open else "",
             "cells": [
                 resource.name,
-                resource.email,
+                email_address(resource.email),
                 Role(resource.role).label,
                 resource.application.name if resource.application else None,
                 badge(resource.is_active),

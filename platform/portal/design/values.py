@@ -54,6 +54,14 @@ def moment(value: datetime | None) -> SafeString:
 
 
 @register.filter
+def email_address(text: str | None) -> SafeString:
+    """An address that may go on in a second line after its @, and nowhere else."""
+    if not text:
+        return _NO_VALUE
+    name, at, domain = text.rpartition("@")
+    return format_html("{}{}<wbr>{}", name, at, domain)
+
+
 def day(value: date | None) -> SafeString:
     """A day without a time: 20 Nov 2026."""
     if value is None:
