@@ -93,7 +93,7 @@ def test_card_is_switched_off_after_a_question(sign_in: SignIn, javascript: bool
 def test_holder_is_changed_by_keyboard(sign_in: SignIn) -> None:
     page = sign_in("ADMIN")
     add_card(page, "5123280115058611")
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
 
     holder = page.get_by_role("textbox", name=re.compile("^Holder"))
     holder.fill("Ann Lee")

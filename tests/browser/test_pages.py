@@ -153,7 +153,7 @@ def test_portal_is_readable_without_javascript(sign_in: SignIn) -> None:
 
     page.goto("/dashboard/identities/?business_type=CORPORATION")
     page.locator("tbody a.row-link").first.click()
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("Title", exact=True).fill("Chair")
     page.get_by_role("button", name="Save").click()
 

@@ -106,7 +106,7 @@ def test_edit_refuses_to_overwrite_what_changed_meanwhile(sign_in: SignIn) -> No
     one, two = sign_in("ADMIN"), sign_in("PARTNER")
     two.goto("/dashboard/identities/?business_type=CORPORATION")
     two.locator("tbody a.row-link").first.click()
-    two.get_by_role("link", name="Edit").click()
+    two.get_by_role("link", name="Edit", exact=True).click()
     two.wait_for_url("**/edit/")
     one.goto(two.url)
     one.get_by_label("Title", exact=True).fill("President")
