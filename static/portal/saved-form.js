@@ -21,6 +21,7 @@
   let sent = null; // what is on its way
   let failures = 0;
   let pause = null;
+  let isReady = false; // nothing hears before
   let isCut = false;
   let isLeaving = false;
 
@@ -34,7 +35,7 @@
   };
 
   const saveNext = () => {
-    if (sent || isLeaving) return;
+    if (sent || isLeaving || !isReady) return;
     clearTimeout(pause);
     const [id] = due;
     due.delete(id);
@@ -42,16 +43,37 @@
   };
 
   // What was changed.
+  const mark = (section) => {
+    typed += 1;
+    section.dataset.changed = "";
+  };
+
   const noteChange = (event) => {
     const section = sectionOf(event.target);
     if (!section) return;
-    typed += 1;
-    section.dataset.changed = "";
+    mark(section);
     clearTimeout(rests.get(section.id));
     if (event.type === "change") rests.set(section.id, setTimeout(save, REST, section));
   };
   form.addEventListener("input", noteChange);
   form.addEventListener("change", noteChange);
+
+  // Somebody may have typed before this file was here.
+  const isTouched = (control) => {
+    if (control.type === "checkbox") return control.checked !== control.defaultChecked;
+    if (control.options) return control.selectedIndex !== Math.max([...control.options].findIndex((option) => option.defaultSelected), 0);
+    return control.value !== control.defaultValue;
+  };
+  const noteEarlier = () => {
+    isReady = true;
+    for (const section of form.querySelectorAll("[data-saved-section]")) {
+      if (![...section.querySelectorAll("input, select, textarea")].some(isTouched)) continue;
+      mark(section);
+      if (!section.contains(document.activeElement)) due.add(section.id);
+    }
+    saveNext();
+  };
+  document.addEventListener("htmx:load", noteEarlier, { once: true });
 
   form.addEventListener("focusout", (event) => {
     const section = sectionOf(event.target);
@@ -150,7 +172,7 @@
     if (!isLeaving && typed > saved && isInDoubt) event.preventDefault();
   });
   addEventListener("pagehide", () => {
-    if (!isLeaving && typed > (sent ? sent.typed : saved)) {
+    if (!isLeaving && typed > saved) { // also what is on its way: leaving may stop it
       const body = new FormData(form);
       body.set("act", "save");
       void fetch(location.pathname, { method: "POST", body, keepalive: true, headers: { "HX-Request": "true" } });
