@@ -57,6 +57,11 @@ def renew_after(form: BaseForm, error: DomainError) -> None:
         renew(form, new_key())
 
 
+def key_after(error: DomainError, key: str) -> str:
+    """The key of a form that was refused, for pages that keep it beside the form: another one in that case."""
+    return new_key() if isinstance(error, SentBefore) else key
+
+
 def once(
     operation: str,
     *,

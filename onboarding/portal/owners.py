@@ -14,7 +14,7 @@ from onboarding.forms.identities import OwnerForm
 from onboarding.forms.saved import AT_HOME
 from onboarding.models import Identity
 from onboarding.portal.identities import identity_frame
-from onboarding.portal.once import FIELD, SentBefore, new_key, once
+from onboarding.portal.once import FIELD, key_after, new_key, once
 from onboarding.underwriting import about_open_share, open_share
 from portal.design.states import tag
 from portal.views import Page
@@ -97,7 +97,7 @@ class CreateOwner(Page):
                     by=self.actor,
                 )
             except DomainError as error:
-                key = new_key() if isinstance(error, SentBefore) else key
+                key = key_after(error, key)
                 form.refuse(error)
             else:
                 messages.success(request, f"{owner.display_name} is now an owner of {business.display_name}.")

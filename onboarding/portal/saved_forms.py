@@ -17,7 +17,7 @@ from onboarding.forms.identities import BuyerIdentityForm
 from onboarding.forms.invitations import LinkForm
 from onboarding.forms.saved import AT_HOME, MerchantDraftForm, begun_at_home, headings, shown_mark
 from onboarding.models import Identity, OnboardingForm
-from onboarding.portal.once import FIELD, SentBefore, new_key, once
+from onboarding.portal.once import FIELD, key_after, new_key, once
 from onboarding.portal.open_forms import link_state, name_of, progress_of
 from onboarding.services import forms as saved
 from portal.design.values import moment
@@ -238,7 +238,7 @@ class CreateIdentity(MerchantFormPage):
                     by=self.actor,
                 )
             except DomainError as error:
-                key = new_key() if isinstance(error, SentBefore) else key
+                key = key_after(error, key)
                 form.refuse(error)
             else:
                 messages.success(self.request, f"{identity.display_name} was created.")

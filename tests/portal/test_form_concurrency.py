@@ -71,6 +71,19 @@ def test_one_form_sent_by_many_windows_is_one(stack: Stack, partner: Browser, ac
     assert count(stack, "SELECT count(*) FROM event WHERE resource_id = %s AND kind = %s", key, kind) == 1
 
 
+def test_buyer_sent_by_many_windows_is_one(stack: Stack, partner: Browser) -> None:
+    address = f"{place_of(partner)}new/?kind=buyer"
+    key = ids.new_id().hex
+    form = {"csrfmiddlewaretoken": token_of(partner, address), "key": key, "email": f"{key}@example.org"}
+
+    with ThreadPoolExecutor(WINDOWS) as pool:
+        answers = list(pool.map(partial(partner.open, address), [form] * WINDOWS))
+
+    assert {status for status, *_ in answers} == {200}
+    assert all(f"{key}@" in page for _, _, page in answers)
+    assert count(stack, "SELECT count(*) FROM identity WHERE email = %s", f"{key}@example.org") == 1
+
+
 def test_import_confirmed_by_many_windows_runs_once(stack: Stack, partner: Browser) -> None:
     place = f"{place_of(partner)}import/"
     key = ids.new_id()
