@@ -161,6 +161,23 @@ def test_what_was_typed_last_is_kept_on_leaving(sign_in: SignIn) -> None:
     eventually(page, form, {"First name": "Lea"})
 
 
+def test_save_that_is_stopped_by_leaving_is_sent_again(sign_in: SignIn) -> None:
+    page = sign_in("PARTNER")
+    open_underwriting_form(page)
+    page.get_by_label("Trading name").fill("Stopped")
+    page.get_by_label("First name").focus()
+    expect(page).to_have_url(re.compile("/onboarding-forms/OF"))
+    form = page.url
+
+    page.evaluate("XMLHttpRequest.prototype.send = () => {}")  # begun, and never arrives
+    page.get_by_label("First name").fill("Sto")
+    page.get_by_label("Website", exact=True).focus()
+    expect(page.locator("#section-principal")).to_have_class(re.compile("htmx-request"))
+    page.goto("/dashboard/identities/")
+
+    eventually(page, form, {"First name": "Sto"})
+
+
 def test_form_that_is_cut_off_says_so_and_tries_again(chromium: Browser, stack: Stack, sign_in: SignIn) -> None:
     cookies = sign_in("PARTNER").context.cookies()
     context = chromium.new_context(base_url=stack.url, reduced_motion="reduce")  # a failed request is on the console
