@@ -1,7 +1,7 @@
 """Pages of the review queue (WF-5): what waits, what was decided, and one item."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from events.models import Author
@@ -85,7 +86,7 @@ class WaitingReviews(_Reviews):
                 _state(resource),
                 resource.processor_type,
                 tag(resource.get_review_type_display()),
-                _name(resource.asked_by_kind, resource.asked_by_name),
+                _name_in_short(resource.asked_by_kind, resource.asked_by_name),
                 resource.application.name,
                 moment(resource.created_at),
             ],
@@ -115,7 +116,7 @@ class DecidedReviews(_Reviews):
             "cells": [
                 merchant_title(resource.merchant),
                 _state(resource),
-                _reviewer(resource),
+                _reviewer(resource, _name_in_short),
                 resource.reason,
                 resource.application.name,
                 moment(resource.completed_at),
@@ -214,10 +215,17 @@ def _name(kind: str, name: str) -> Any:
     return code(name) if kind == Author.API_USER else name or None
 
 
-def _reviewer(item: ReviewItem) -> Any:
+def _name_in_short(kind: str, name: str) -> Any:
+    """For a row, where a whole id of a key takes a line of its own on a phone; the page of the review has it whole."""
+    if kind != Author.API_USER:
+        return name or None
+    return format_html('<code title="{}">{}…{}</code>', name, name[:2], name[-6:])
+
+
+def _reviewer(item: ReviewItem, named: Callable[[str, str], Any] = _name) -> Any:
     if not item.is_open and not item.reviewed_by_kind:
         return "The processor itself"
-    return _name(item.reviewed_by_kind, item.reviewed_by_name)
+    return named(item.reviewed_by_kind, item.reviewed_by_name)
 
 
 def _facts(item: ReviewItem) -> Facts:

@@ -257,6 +257,18 @@ def test_more_than_a_hundred_at_once_are_refused_with_a_sentence(items: list[Rev
     assert outcomes(items) == [("PENDING", "PROVISIONING")] * 3
 
 
+def test_key_that_sent_somebody_in_is_short_in_the_list_and_whole_on_its_page(own: Application, admin: Client) -> None:
+    key = create_api_user(role=Role.PARTNER, application=own, by=system(), at=timezone.now())[0]
+    item = hold(own, "Alder", by=actor_of(key, own))
+
+    listed = text_of(admin.get(QUEUE))
+    page = text_of(admin.get(f"{QUEUE}{item.public_id}/"))
+
+    assert f"US…{key.public_id[-6:]}" in listed
+    assert key.public_id not in listed
+    assert key.public_id in page
+
+
 def test_form_that_is_sent_twice_does_nothing_twice(items: list[ReviewItem], admin: Client) -> None:
     first, again = (send(admin, "approve", items) for _ in range(2))
 
