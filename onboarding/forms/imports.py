@@ -28,8 +28,6 @@ _LONGEST_CELL = 1000
 _YES, _NO = {"yes", "y", "true", "1", "on"}, {"no", "n", "false", "0", "off", ""}
 _FLAG = "has_accepted_credit_cards_previously"
 _CHOICES = ("business_type", "ownership_type")
-_FORMULA = re.compile(r"""(^|[;,|\t\r\n]["'\s]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])""")
-"""Where one would begin: first of all, and after what some spreadsheets, by their language, take for the cell's end."""
 _LIKE_A_COLUMN = re.compile(r"[a-z](?:[a-z._]|[0-9](?![0-9]))*", re.ASCII)
 """What may be shown of a header that is none: where it is missing, a merchant's data stands in its place."""
 
@@ -153,11 +151,6 @@ def bank_account_of(answers: Mapping[str, str], secrets: Mapping[str, Secret], *
         raise FieldErrors(FieldError(_bank_column(each), str(each)) for each in field_errors(error.detail)) from error
     values: dict[str, Any] = body.validated_data
     return values
-
-
-def neutral(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula, or for several cells of which one is."""
-    return _FORMULA.sub(r"\1'", cell)
 
 
 def _text(content: bytes) -> str:

@@ -15,6 +15,7 @@ from onboarding.checklist import Situation
 from onboarding.filters import ApplicationFilter, IdentitySearch
 from onboarding.forms.identities import BuyerIdentityForm, MerchantIdentityForm, OwnerForm
 from onboarding.models import Identity
+from onboarding.portal.exports import IDENTITIES
 from onboarding.portal.facts import identity_facts
 from onboarding.portal.lists import TenantList
 from onboarding.portal.situations import merchants_of, newest_merchants_of, refusals_of, situations_of
@@ -41,6 +42,7 @@ class IdentityList(TenantList):
     template_name = "onboarding/identity_list.html"
     filter_class = IdentitySearch
     search_field = "q"
+    listing = IDENTITIES
     noun = ("identity", "identities")
     columns: ClassVar = [
         {"label": "Name", "css": "cell-name"},

@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from exports.cells import neutral
 from onboarding.categories import category_name
 from onboarding.forms.identities import AmountField
-from onboarding.forms.imports import as_csv, neutral
+from onboarding.forms.imports import as_csv
 from onboarding.models import Identity, ImportedRow, Merchant, MerchantImport, PaymentInstrument, ReviewItem
 from onboarding.portal.applications import application_frame
 from onboarding.portal.following import following, mark_of, shows_already
@@ -99,7 +100,10 @@ class ImportPage(Page):
         if not made:
             return {}
         waiting = ReviewItem.objects.filter(
-            application=found.application_id, merchant=OuterRef("pk"), outcome__in=ReviewItem.Outcome.open()
+            application=found.application_id,
+            merchant=OuterRef("pk"),
+            entity_type=ReviewItem.EntityType.MERCHANT,
+            outcome__in=ReviewItem.Outcome.open(),
         )
         visible = Merchant.objects.visible_to(self.actor).filter(application_id=found.application_id, pk__in=made)
         return {merchant.pk: merchant for merchant in visible.annotate(is_held=Exists(waiting))}

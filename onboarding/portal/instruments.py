@@ -14,6 +14,7 @@ from django.utils import timezone
 from onboarding import services
 from onboarding.forms.instruments import BankAccountForm, CardForm
 from onboarding.models import Identity, PaymentInstrument
+from onboarding.portal.exports import INSTRUMENTS
 from onboarding.portal.facts import expiry
 from onboarding.portal.filters import InstrumentPanel
 from onboarding.portal.identities import identity_frame
@@ -41,6 +42,7 @@ class InstrumentList(TenantList):
     template_name = "onboarding/instrument_list.html"
     filter_class = InstrumentPanel
     search_field = "q"
+    listing = INSTRUMENTS
     noun = ("payment instrument", "payment instruments")
     columns: ClassVar = [
         {"label": "Instrument"},

@@ -137,6 +137,7 @@ TABLE = [
     Variable("MAIL_FROM", str, "Sender of our mails.", "Merchantry <no-reply@localhost>"),
     Variable("DATABASE_STATEMENT_TIMEOUT", _number(least=1), "Seconds a statement may take; workers want more than web: 60.", 5),
     Variable("API_REQUESTS_PER_SECOND", _number(least=0), "Reads, and again writes, that one API user may make in a second; 0 is no limit.", 100),
+    Variable("EXPORT_AT_ONCE_ROWS", _number(least=0), "Rows up to which an export is sent at once; a longer one is written in the background.", 10_000),
     Variable("SWEEP_SECONDS", _number(least=1), "How often beat looks for due work that no message told a worker about.", 15),
     Variable("STATIC_ROOT", Path, "Folder that `manage.py collectstatic` fills and web serves from. Unset: served from the checkout.", None),
     Variable("LOG_FORMAT", _choice("json", "console"), "How log lines are written.", "json"),

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "config",
     "payments",
     "onboarding",
+    "exports",
     "portal",
     "api",
     "providers",
@@ -284,6 +285,10 @@ DEFAULT_FROM_EMAIL: str = read("MAIL_FROM")
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if _mail := read("EMAIL_URL"):
     globals().update(_mail)
+
+# --- exports ---------------------------------------------------------------------------------------------------------
+
+EXPORT_AT_ONCE_ROWS: int = read("EXPORT_AT_ONCE_ROWS")
 
 # --- API -------------------------------------------------------------------------------------------------------------
 

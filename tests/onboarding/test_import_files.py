@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from exports.cells import neutral
 from onboarding.forms.import_guide import example, explained
 from onboarding.forms.imports import (
     UnreadableFile,
@@ -10,7 +11,6 @@ from onboarding.forms.imports import (
     entity_of,
     judge,
     needed_columns,
-    neutral,
     read,
     template,
 )

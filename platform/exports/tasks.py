@@ -1,0 +1,25 @@
+import uuid
+from datetime import timedelta
+
+from django.utils import timezone
+
+from exports import services
+from jobs.registry import handler
+
+_WORK = timedelta(seconds=10)
+
+
+@handler(services.WRITE_JOB, lease=timedelta(seconds=30))
+def write(export_id: str) -> None:
+    services.write_export(uuid.UUID(export_id), until=timezone.now() + _WORK)
+
+
+@handler(services.ASSEMBLE_JOB, lease=timedelta(seconds=240))
+def assemble(export_id: str) -> None:
+    """A sheet of a million rows takes more than a minute."""
+    services.assemble_sheet(uuid.UUID(export_id))
+
+
+@handler("exports.tidy", every=timedelta(hours=1))
+def tidy() -> None:
+    services.tidy(timezone.now())
