@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from events.models import Author
 from jobs import idempotency
-from jobs.services import enqueue, forget
+from jobs.services import enqueue, forget, is_due
 from providers import clock, port
 from providers.crash import crash_point
 from providers.models import Attempt
@@ -95,6 +95,14 @@ def operation_of(attempt: Attempt) -> Operation:
     return _operations[attempt.operation]
 
 
+def capabilities_of(attempt: Attempt) -> port.Capabilities:
+    return provider_of(attempt.processor).capabilities
+
+
+def operation_names() -> list[str]:
+    return sorted(_operations)
+
+
 def claim(
     *,
     operation: str,
@@ -153,7 +161,7 @@ def carry_out(attempt: Attempt, act: port.Act, *, account: port.Account, by: Act
     if ending is None:
         logger.warning("claim_came_too_late", extra={"attempt": str(attempt.id)})
         return claimed
-    if ending.state == State.ABSENT and attempt.sends > 1 and not _capabilities(attempt).has_lookup:
+    if ending.state == State.ABSENT and attempt.sends > 1 and not capabilities_of(attempt).has_lookup:
         ending = Ending(State.UNKNOWN, code=ending.code)  # this try was not executed; an earlier one may have been
     crash_point("answered")
     try:
@@ -223,10 +231,35 @@ def hurry(resource_id: uuid.UUID, *, by: Actor) -> None:
     """
     waiting = Attempt.objects.visible_to(by).select_for_update().filter(resource_id=resource_id, state=State.WAITING)
     for attempt in waiting:
-        forget(RESOLVE, key=_key(attempt))
-        attempt.next_check_at = clock.now()
-        attempt.save(update_fields=["next_check_at"])
-        _ask_later(attempt, attempt.next_check_at)
+        bring_forward(attempt, clock.now())
+
+
+def ask_again(resource_id: uuid.UUID, *, by: Actor) -> None:
+    """Ask at once what became of acts whose outcome is not known: their resource was decided by other news.
+
+    Call it in a transaction in which the resource is locked.
+    """
+    now = clock.now()
+    unknown = (
+        Attempt.objects.visible_to(by)
+        .select_for_update()
+        .filter(resource_id=resource_id, state=State.UNKNOWN, leased_until__lte=now)
+    )
+    for attempt in unknown:
+        bring_forward(attempt, now)
+
+
+def bring_forward(attempt: Attempt, at: datetime) -> None:
+    """Let the next check be at this moment, whenever it was to be, or never; the attempt is locked."""
+    forget(RESOLVE, key=_key(attempt))
+    attempt.next_check_at = at
+    attempt.save(update_fields=["next_check_at"])
+    _ask_later(attempt, at)
+
+
+def is_being_asked(attempt: Attempt, at: datetime) -> bool:
+    """Whether a job that asks about it lies ready, or runs; not one that was given up, or is tried again later."""
+    return is_due(RESOLVE, key=_key(attempt), at=at)
 
 
 def account_for(application_id: uuid.UUID, processor: str, *, by: Actor) -> port.Account:
@@ -294,7 +327,7 @@ def _ending_of(attempt: Attempt, answer: Answer | None) -> Ending:
 
 def _doubt(attempt: Attempt, answer: Answer, own: Sequence[port.News]) -> Ending | None:
     """Why an answer cannot be relied on: it speaks of other money than was asked for, or of nothing of ours."""
-    money = [news for news in answer.news if isinstance(news, port.Transfer)]
+    money = [news for news in answer.news if isinstance(news, port.Payment) and attempt.resource_kind == news.KIND]
     if any((news.amount, news.currency) != (attempt.amount, attempt.currency) for news in money):
         return Ending(State.UNKNOWN, code=_OTHER_AMOUNT, message="The provider speaks of another amount or currency.")
     if any(news.id != attempt.resource_id for news in money):
@@ -362,7 +395,7 @@ def _next_check(attempt: Attempt, ending: Ending, now: datetime) -> datetime | N
 
 
 def _look_up(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
-    capabilities = _capabilities(attempt)
+    capabilities = capabilities_of(attempt)
     if not capabilities.has_lookup:
         if capabilities.has_idempotent_create:
             _send_again(attempt, account=account, by=by)
@@ -415,7 +448,7 @@ def _send_again(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
         act = operation_of(kept).rebuild(kept, by)
         if act is not None:
             _lease(kept, now)
-    if act is None and not _capabilities(kept).has_lookup:
+    if act is None and not capabilities_of(kept).has_lookup:
         conclude(kept, _UNKNOWABLE, by=by)
     else:
         _send(kept, act, account=account, by=by)
@@ -431,7 +464,7 @@ def _send(attempt: Attempt, act: port.Act | None, *, account: port.Account, by: 
 def _lease(attempt: Attempt, now: datetime) -> None:
     """Mark that it is sent under the same reference, with a job for the case that we die of it."""
     forget(RESOLVE, key=_key(attempt))
-    until = now + _capabilities(attempt).time_limit + SPARE
+    until = now + capabilities_of(attempt).time_limit + SPARE
     attempt.move_to(State.CLAIMED, sends=attempt.sends + 1, sent_at=now, leased_until=until, next_check_at=until)
     attempt.save(update_fields=["state", "sends", "sent_at", "leased_until", "next_check_at"])
     _ask_later(attempt, until, is_urgent=False)
@@ -445,10 +478,6 @@ def _ask_later(attempt: Attempt, at: datetime, *, is_urgent: bool = True) -> Non
         due_at=at,
         is_urgent=is_urgent,
     )
-
-
-def _capabilities(attempt: Attempt) -> port.Capabilities:
-    return provider_of(attempt.processor).capabilities
 
 
 def _key(attempt: Attempt) -> str:

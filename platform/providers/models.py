@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
@@ -24,6 +25,11 @@ class CopiedFromProvider(models.Model):
 class AttemptQuerySet(TenantQuerySet["Attempt"]):
     def unresolved(self) -> "AttemptQuerySet":
         return self.filter(state__in=Attempt.State.open())
+
+    def of_unknown_outcome(self, at: datetime) -> "AttemptQuerySet":
+        """Those that may have been executed: nobody can tell, or whoever sent them has not come back in time."""
+        is_late = Q(state=Attempt.State.CLAIMED, sends__gt=0, leased_until__lte=at)
+        return self.unresolved().filter(is_late | Q(state=Attempt.State.UNKNOWN))
 
 
 class Attempt(models.Model):
@@ -104,9 +110,36 @@ class Attempt(models.Model):
     def is_open(self) -> bool:
         return self.state in self.State.open()
 
+    @property
+    def is_unsent(self) -> bool:
+        """Left to the worker, which has not come to it."""
+        return self.is_open and self.sends == 0
+
     def move_to(self, state: "Attempt.State", **values: Any) -> None:
         """The one door to `state`. Raises IllegalMove."""
         check_move(self.MOVES, self.state, state)
         self.state = state
         for name, value in values.items():
             setattr(self, name, value)
+
+
+class Feed(models.Model):
+    """How far we have heard what happens of itself at the provider behind a processor of an application."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+", db_index=False)
+    processor = models.CharField(max_length=40)
+    mark = models.CharField(max_length=200, blank=True, help_text="The provider's own; empty before the first word.")
+    earlier_mark = models.CharField(max_length=200, blank=True, help_text="From which the next thorough round begins.")
+    heard_at = models.DateTimeField(null=True)
+    untaken_since = models.DateTimeField(null=True, help_text="Since when a word waits that could not be copied in.")
+    thorough_at = models.DateTimeField(null=True, help_text="When it was last heard from the earlier mark on.")
+
+    objects = TenantQuerySet["Feed"].as_manager()
+
+    class Meta:
+        db_table = "provider_feed"
+        constraints = [models.UniqueConstraint(name="provider_feed_once", fields=["application", "processor"])]
+
+    def __str__(self) -> str:
+        return self.processor

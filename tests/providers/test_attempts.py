@@ -13,7 +13,7 @@ from django.utils import timezone
 from events.models import Event
 from jobs.models import Job
 from payments.models import Transfer
-from payments.services.transfers import SELL
+from payments.services.sales import SELL
 from providers import attempts
 from providers.attempts import Ending
 from providers.models import Attempt

@@ -1,6 +1,11 @@
+import json
+
 import pytest
 
-from providers.failures import CODES, DISABLING, normalise
+from providers.failures import CODES, DISABLING, documented, normalise
+from tests.plugin import ROOT
+
+OF_PUSHES = json.loads((ROOT / "tests/contract/errors.json").read_text())["finix_push_to_card_messages"]
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -44,10 +49,28 @@ def test_alias_gets_our_name_and_sentence(received: str, ours: str) -> None:
     assert ours in CODES
 
 
+@pytest.mark.parametrize("row", OF_PUSHES, ids=lambda row: row["code"])
+def test_documented_code_of_a_push_is_known_and_has_its_sentences(row: dict[str, str]) -> None:
+    ours, sentence = normalise(row["code"])
+
+    assert ours in CODES
+    assert sentence not in {"", normalise("GENERIC_DECLINE")[1]}
+    assert documented(row["code"]) == documented(ours) == row["message"]
+
+
+def test_all_documented_codes_of_a_push_are_there() -> None:
+    assert len(OF_PUSHES) == 39
+    assert documented("GENERIC_DECLINE") == documented("MOON_IN_WRONG_HOUSE") == ""
+
+
+def test_no_two_codes_have_one_sentence() -> None:
+    assert len({normalise(code)[1] for code in CODES}) == len(CODES)
+
+
 def test_unknown_code_keeps_its_name() -> None:
     assert normalise("MOON_IN_WRONG_HOUSE") == ("MOON_IN_WRONG_HOUSE", "The payment was declined.")
 
 
 def test_codes_that_end_an_instrument_are_of_the_normal_set() -> None:
     assert DISABLING < CODES
-    assert len(CODES) == 53
+    assert len(CODES) == 68

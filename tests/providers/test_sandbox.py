@@ -126,8 +126,10 @@ class TestSales:
         assert told.pop("trace_id").startswith("FNX")
         assert told.pop("created_at") == told.pop("updated_at")
         assert told == {
-            "id": act.id, "version": "00000001", "tags": {"order": "9"}, "merchant_id": merchant.id,
-            "source_id": card.id, "type": "DEBIT", "state": "SUCCEEDED", "amount": 4711, "currency": "USD", "fee": 11,
+            "id": act.id, "version": "00000002", "tags": {"order": "9"}, "merchant_id": merchant.id,
+            "source_id": card.id, "destination_id": None, "type": "DEBIT", "subtype": "API", "operation_key": None,
+            "parent_id": None, "authorization_id": None, "batch_id": None,
+            "state": "SUCCEEDED", "amount": 4711, "currency": "USD", "fee": 11, "expected_on": None,
             "statement_descriptor": "FIN*BOBS", "idempotency_id": "one", "ready_to_settle_at": None,
             "failure_code": None, "failure_message": None, "messages": (),
             "address_verification": "POSTAL_CODE_AND_STREET_MATCH", "security_code_verification": "MATCHED",
@@ -254,12 +256,13 @@ class TestSales:
 
         assert shop.sale(100, source=Shop(foreign).card()).code == "INVALID_ACCOUNT_NUMBER"
 
-    def test_bank_account_pays_without_checks_of_a_card(self, shop: Shop) -> None:
+    def test_bank_account_pays_in_a_batch_and_without_checks_of_a_card(self, shop: Shop) -> None:
         transfer = transfer_in(shop.sale(100, source=shop.bank_account()))
 
         assert (transfer.state, transfer.address_verification, transfer.security_code_verification) == (
-            "SUCCEEDED", None, None,
+            "PENDING", None, None,
         )  # fmt: skip
+        assert transfer.batch_id is not None
 
     def test_sale_is_three_statements_inside_its_transaction(self, shop: Shop, django_assert_num_queries: Any) -> None:
         act = shop.sale_act(4711)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from stdnum import luhn
 from stdnum.us import rtn
 
-from providers.failures import DISABLING
+from providers.failures import DISABLING, normalise
 from providers.sandbox import catalogue, faults, scenarios
 from providers.sandbox.models import Fault
 from providers.sandbox.scenarios import Card
@@ -48,6 +48,35 @@ def test_bank_accounts() -> None:
     assert rtn.is_valid(scenarios.BANK_ACCOUNT)
 
 
+def test_bank_accounts_whose_debits_come_back() -> None:
+    told = table("account number", "code")
+
+    assert told == {
+        number: (code, normalise(scenarios.RETURN_CODES[code])[1]) for number, code in scenarios.RETURNS.items()
+    }
+    assert f"the bank {scenarios.RETURN_BANK} returns" in TEXT
+    assert rtn.is_valid(scenarios.RETURN_BANK)
+    assert f"{scenarios.PACE.bank_return.seconds} seconds later a `REVERSAL`" in TEXT
+
+
+def test_refund_cards() -> None:
+    told = table("number", "every refund")
+
+    assert told == {number: (f"{code}`; a sale with it succeeds",) for number, code in scenarios.REFUND_CARDS.items()}
+
+
+def test_push_cards() -> None:
+    told = table("number", "every push and pull")
+
+    assert told == {
+        number: (normalise(word)[0], word) if word else ("none, succeeds", "")
+        for number, word in scenarios.PUSH_CARDS.items()
+    }
+    (sentence,) = re.findall(r"(\d{16} and \d{16}) are disabled by it\.", TEXT)
+    disabled = [number for number, word in scenarios.PUSH_CARDS.items() if word and normalise(word)[0] in DISABLING]
+    assert sentence.split(" and ") == disabled
+
+
 def test_inquiries() -> None:
     told = {number: codes[:3] for number, codes in table("number", "`fast_funds_indicator`").items()}
 
@@ -65,7 +94,14 @@ def test_updates() -> None:
 
 
 def test_test_cards_are_cards_and_mean_one_thing_each() -> None:
-    tables = [scenarios.CARDS, scenarios.CARD_TYPES, scenarios.INQUIRIES, scenarios.UPDATES]
+    tables = [
+        scenarios.CARDS,
+        scenarios.CARD_TYPES,
+        scenarios.INQUIRIES,
+        scenarios.UPDATES,
+        scenarios.PUSH_CARDS,
+        scenarios.REFUND_CARDS,
+    ]
     numbers = [number for table in tables for number in table]
 
     assert all(luhn.is_valid(number) for number in numbers)
@@ -83,7 +119,8 @@ def test_portal_shows_what_the_document_tells() -> None:
     assert by_name["cards"] | by_name["card-types"] == set(scenarios.CARDS | scenarios.CARD_TYPES)
     assert (by_name["inquiries"], by_name["updates"]) == (set(scenarios.INQUIRIES), set(scenarios.UPDATES))
     assert by_name["tax-ids"] == set(scenarios.PROVISIONING)
-    assert by_name["bank-accounts"] == {scenarios.BANK_ACCOUNT}
+    assert (by_name["push-cards"], by_name["refund-cards"]) == (set(scenarios.PUSH_CARDS), set(scenarios.REFUND_CARDS))
+    assert (by_name["bank-accounts"], by_name["returns"]) == ({scenarios.BANK_ACCOUNT}, set(scenarios.RETURNS))
     assert {value for value in shown if not re.search(rf"^\| (?:amount )?{value} \|", TEXT, re.MULTILINE)} == set()
 
 
@@ -106,24 +143,34 @@ def test_tax_ids() -> None:
     assert told == {tax_id: said(one) for tax_id, one in scenarios.PROVISIONING.items()}
 
 
-def test_paces() -> None:
-    def said(span: timedelta) -> str:
-        seconds = int(span.total_seconds())
-        if span >= timedelta(days=1):
-            return f"after {span.days} days"
-        return f"after {seconds} seconds" if seconds < 60 else f"after {seconds // 60} minutes"
+def spoken(span: timedelta) -> str:
+    units = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
+    unit = next((unit for unit, length in units.items() if span >= length), "second")
+    count = span // units.get(unit, timedelta(seconds=1))
+    return f"after {count} {unit}{'s' if count > 1 else ''}"
 
+
+def test_paces() -> None:
     told = table("profile", "batch is submitted")
 
     paces = {"none": scenarios.PACE, "realistic": scenarios.REALISTIC_PACE}
-    assert told == {name: (said(pace.batch), said(pace.verdict), said(pace.update)) for name, pace in paces.items()}
+    assert told == {
+        name: (
+            *map(spoken, (pace.batch, pace.verdict, pace.update, pace.void, pace.readiness)),
+            f"after {pace.bank_days} business days" if pace.bank_days else spoken(pace.readiness),
+        )
+        for name, pace in paces.items()
+    }
     assert {"realistic", "finix-2026"} == set(scenarios.Profile)
 
 
 def test_profile_of_2026() -> None:
     cards = {f"card {number}" for number, name in scenarios.CARDS.items() if name in scenarios.CARDS_OF_2026}
 
-    assert set(table("value", "meaning")) == {f"amount {amount}" for amount in scenarios.AMOUNTS_OF_2026} | cards
+    accounts = {f"account {number}" for number in scenarios.RETURNS}
+
+    values = {f"amount {amount}" for amount in scenarios.AMOUNTS_OF_2026}
+    assert set(table("value", "meaning")) == values | cards | accounts
 
 
 def test_faults() -> None:

@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
 
     operations = [
         tenant_policy("attempt"),
+        tenant_policy("provider_feed"),
         frozen("attempt", ("operation", "reference", "amount", "currency")),
         state_machine("attempt", "state", Attempt.MOVES),
     ]

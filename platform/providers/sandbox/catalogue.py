@@ -25,7 +25,8 @@ _FAST_FUNDS = {"B": "fast funds", "D": "fast funds at home only", "N": "no fast 
 _ABROAD = {True: "", False: ", issued abroad"}
 _AT_HOME = 840
 _PROFILES = {
-    Profile.REALISTIC: "Batches, later verdicts and issuers take as long as live ones; the values are the same.",
+    Profile.REALISTIC: "Batches, later verdicts, issuers and voids take as long as live ones, and so does money until "
+    "it may be settled; the values are the same.",
     Profile.FINIX_2026: "The pace is as without a profile; the values that name this profile are added.",
 }
 
@@ -44,7 +45,7 @@ def tables() -> tuple[TestTable, ...]:
             "amounts",
             "Amounts",
             "Amount",
-            "Of a sale, in minor units, with any card. Every other amount succeeds.",
+            "Of a sale, an authorization, a capture, a push or a pull, in minor units. Every other amount succeeds.",
             tuple(_amounts()),
             are_amounts=True,
         ),
@@ -56,12 +57,33 @@ def tables() -> tuple[TestTable, ...]:
             tuple(_cards()),
         ),
         TestTable(
+            "refund-cards",
+            "Refunds",
+            "Card number",
+            "Of a refund to the card; a sale with it succeeds. To every other card refunds succeed.",
+            tuple(TestValue(number, _sentence(code), code=code) for number, code in scenarios.REFUND_CARDS.items()),
+        ),
+        TestTable(
+            "push-cards",
+            "Pushes and pulls",
+            "Card number",
+            "Of a push to the card or a pull from it, over VISA_V1; a sale with it succeeds.",
+            tuple(_push_card(number, code) for number, code in scenarios.PUSH_CARDS.items()),
+        ),
+        TestTable(
             "bank-accounts",
             "Bank accounts",
             "Number",
             "Any routing number whose digits check, and any account number of 5 to 17 digits; all are taken.",
             (TestValue(scenarios.BANK_ACCOUNT, "A routing number, and an account number as well."),),
             outcome="What it is",
+        ),
+        TestTable(
+            "returns",
+            "Returned debits",
+            "Account number",
+            f"At the bank {scenarios.RETURN_BANK}. A debit succeeds with its batch, and is taken back soon after.",
+            tuple(_return(number, code) for number, code in scenarios.RETURNS.items()),
         ),
         TestTable(
             "card-types",
@@ -134,6 +156,18 @@ def _consequences(name: str, code: str) -> Iterator[str]:
         yield _STAYS
     if code in DISABLING:
         yield "The card is disabled."
+
+
+def _push_card(number: str, word: str) -> TestValue:
+    """Under the code that the transfer shows, whatever the network's word for it is."""
+    if not word:
+        return TestValue(number, "The push or pull succeeds.")
+    code, sentence = normalise(word)
+    return TestValue(number, " ".join([sentence, *_consequences("", code)]), code=code)
+
+
+def _return(number: str, code: str) -> TestValue:
+    return TestValue(number, _sentence(scenarios.RETURN_CODES[code]), code=code, profile=Profile.FINIX_2026.value)
 
 
 def _inquiry(number: str, found: Inquiry) -> TestValue:

@@ -10,12 +10,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from providers import port
-from providers.port import Account, Answer, NotSent, OutcomeUnknown, Sell
+from providers.port import Account, Answer, NotSent, OutcomeUnknown
 from providers.sandbox.calls import Visit, house
 from providers.sandbox.models import Fault
 from tenancy.transactions import transaction
 
-LOOK_UP = "look_up"
+LOOK_UP, TELL_CHANGES = "look_up", "tell_changes"
 OPERATIONS = (
     "tokenise_card",
     "tokenise_bank_account",
@@ -27,8 +27,17 @@ OPERATIONS = (
     "inquire_card",
     "update_card",
     "sell",
+    "authorise",
+    "capture",
+    "void",
+    "refund",
+    "push",
+    "pull",
+    "fund",
     LOOK_UP,
+    TELL_CHANGES,
 )
+_QUESTIONS = frozenset({LOOK_UP, TELL_CHANGES})
 TIME_LIMIT = timedelta(seconds=15)
 REFUSED_WITH = "GENERIC_DECLINE"
 
@@ -61,7 +70,7 @@ def arrange(
 ) -> Fault:
     """Let calls go wrong that fit all that is told: the earliest arranged first, `times` times or until cleared.
 
-    `amount` is of a sale, in minor units; `key` is an idempotency id or a reference. Raises NoSuchFault.
+    `amount` is of the act, in minor units; `key` is an idempotency id or a reference. Raises NoSuchFault.
     """
     _check(kind, operation, times, seconds)
     with transaction(by=house(Account(application_id))):
@@ -119,8 +128,8 @@ def _check(kind: str, operation: str | None, times: int | None, seconds: float |
         raise NoSuchFault(f"There is no fault {kind}")
     if operation is not None and operation not in OPERATIONS:
         raise NoSuchFault(f"There is no operation {operation}")
-    if operation == LOOK_UP and kind in Kind.of_acts_only():
-        raise NoSuchFault(f"{kind} befalls acts, and {LOOK_UP} is none")
+    if operation in _QUESTIONS and kind in Kind.of_acts_only():
+        raise NoSuchFault(f"{kind} befalls acts, and {operation} is none")
     if times is not None and times < 1:
         raise NoSuchFault("A fault happens once or more often")
     if (seconds or 0) < 0 or (kind == Kind.LATENCY) != bool(seconds):
@@ -129,12 +138,12 @@ def _check(kind: str, operation: str | None, times: int | None, seconds: float |
 
 def _fitting(visit: Visit, operation: str, reference: str, act: port.Act | None) -> list[Fault]:
     keys = [reference]
-    fits = Q(operation=None) | Q(operation=operation)
-    if isinstance(act, Sell):
-        fits &= Q(amount=None) | Q(amount=act.amount)
-        keys += [act.idempotency_id] if act.idempotency_id else []
-    else:
-        fits &= Q(amount=None)
+    fits = Q(operation=operation)
+    if operation != TELL_CHANGES:  # asked in the background, it would use up what is meant for a call
+        fits |= Q(operation=None)
+    amount, key = getattr(act, "amount", None), getattr(act, "idempotency_id", None)
+    fits &= Q(amount=None) if amount is None else Q(amount=None) | Q(amount=amount)
+    keys += [key] if key else []
     faults = Fault.objects.filter(fits, Q(key=None) | Q(key__in=keys), application_id=visit.application_id)
     if act is None:
         faults = faults.exclude(kind__in=Kind.of_acts_only())
@@ -157,10 +166,10 @@ def _distorted(kind: Kind, answer: Answer) -> Answer:
 
 
 def _other_amount(news: port.News) -> port.News:
-    return replace(news, amount=news.amount + 1) if isinstance(news, port.Transfer) else news
+    return replace(news, amount=news.amount + 1) if isinstance(news, port.Payment) else news
 
 
 def _other_currency(news: port.News) -> port.News:
-    if not isinstance(news, port.Transfer):
+    if not isinstance(news, port.Payment):
         return news
     return replace(news, currency="EUR" if news.currency != "EUR" else "USD")

@@ -8,7 +8,15 @@ from providers.port import Answer, ClaimToken, TokeniseBankAccount, TokeniseCard
 from providers.sandbox import tokens
 from providers.sandbox.calls import Visit
 from providers.sandbox.models import Instrument
-from providers.sandbox.scenarios import CARD_TYPES, CARDS, inquiry_name, update_name
+from providers.sandbox.scenarios import (
+    CARD_TYPES,
+    CARDS,
+    PUSH_CARDS,
+    REFUND_CARDS,
+    bank_return,
+    inquiry_name,
+    update_name,
+)
 from resources import cards, ids
 from vault.secret import Secret
 from vault.services import fingerprint
@@ -38,6 +46,8 @@ def tokenise_card(act: TokeniseCard, visit: Visit) -> Answer:
         security_code_verification="UNKNOWN",
         security_code_provided=act.security_code is not None,
         scenario=CARDS.get(number, ""),
+        push_code=PUSH_CARDS.get(number, ""),
+        refund_code=REFUND_CARDS.get(number, ""),
         inquiry=inquiry_name(number),
         updater=update_name(number),
         tags=dict(act.tags),
@@ -63,6 +73,7 @@ def tokenise_bank_account(act: TokeniseBankAccount, visit: Visit) -> Answer:
         bank_code=act.bank_code,
         account_type=act.account_type,
         country=act.country,
+        return_code=bank_return(act.bank_code, number),
         tags=dict(act.tags),
         created_at=visit.now,
         updated_at=visit.now,

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from resources import ids
 
@@ -68,12 +68,16 @@ class Instrument(Row):
     inquiry = models.CharField(max_length=60, default="", help_text="What an inquiry tells; see scenarios.INQUIRIES.")
     updater = models.CharField(max_length=60, default="", help_text="What its issuer tells; see scenarios.UPDATES.")
     scenario = models.CharField(max_length=60, default="", help_text="How a test card behaves; see scenarios.CARDS.")
+    push_code = models.CharField(max_length=60, default="", help_text="Declines pushes to it and pulls from it.")
+    refund_code = models.CharField(max_length=60, default="", help_text="Declines refunds to it.")
+    return_code = models.CharField(max_length=10, default="", help_text="Why its bank returns debits.")
     fails_address = models.BooleanField(default=False, help_text="Flagged once, and for good.")
     fails_security_code = models.BooleanField(default=False, help_text="Flagged once, and for good.")
 
     merchant_state: str | None
-    """Of the merchant of a sale, where the sale has joined it."""
+    """Of the merchant of a payment, where the payment has joined it."""
     merchant_limit: int | None
+    merchant_processor: str | None
 
     class Meta(Row.Meta):
         db_table = "sandbox_instrument"
@@ -167,15 +171,27 @@ class CardUpdate(Row):
         return self.state == "PENDING" and self.due_at is not None and self.due_at <= now
 
 
-class Transfer(Row):
-    """A sale."""
+class Batch(Row):
+    """Transfers that are submitted together, once the moment has come."""
+
+    processor = models.CharField(max_length=40)
+    due_at = models.DateTimeField()
+
+    class Meta(Row.Meta):
+        db_table = "sandbox_batch"
+        indexes = [
+            *Row.Meta.indexes,
+            models.Index(name="sandbox_batch_due", fields=["application_id", "processor", "-due_at"]),
+        ]
+
+
+class Payment(Row):
+    """What transfers and authorizations have in common."""
 
     merchant_id = models.UUIDField()
-    source_id = models.UUIDField()
     state = models.CharField(max_length=20)
     amount = models.BigIntegerField(help_text="Minor units.")
     currency = models.CharField(max_length=3)
-    fee = models.BigIntegerField(default=0, help_text="Minor units.")
     statement_descriptor = models.CharField(max_length=40, null=True)
     idempotency_id = models.CharField(max_length=255, null=True)
     trace_id = models.CharField(max_length=60)
@@ -184,16 +200,77 @@ class Transfer(Row):
     address_verification = models.CharField(max_length=40, null=True)
     security_code_verification = models.CharField(max_length=40, null=True)
     has_changed_source = models.BooleanField(default=False, help_text="It flagged or disabled the instrument.")
-    due_at = models.DateTimeField(null=True, help_text="When its batch is submitted.")
 
     class Meta(Row.Meta):
+        abstract = True
+
+
+class Authorization(Payment):
+    """A hold on a card."""
+
+    source_id = models.UUIDField()
+    expires_at = models.DateTimeField()
+    captured_by = models.UUIDField(null=True, help_text="The transfer that took it.")
+    void_state = models.CharField(max_length=20, default="UNATTEMPTED")
+    void_due_at = models.DateTimeField(null=True, help_text="When a void is through.")
+    proof = models.JSONField(null=True, help_text="What 3-D Secure found; the evidence itself is not kept.")
+
+    class Meta(Payment.Meta):
+        db_table = "sandbox_authorization"
+
+
+class Transfer(Payment):
+    """A movement of money."""
+
+    type = models.CharField(max_length=20, default="DEBIT")
+    subtype = models.CharField(max_length=30, default="API")
+    operation_key = models.CharField(max_length=40, null=True)
+    source_id = models.UUIDField(null=True)
+    destination_id = models.UUIDField(null=True)
+    parent_id = models.UUIDField(null=True)
+    authorization_id = models.UUIDField(null=True)
+    batch_id = models.UUIDField(null=True)
+    fee = models.BigIntegerField(default=0, help_text="Minor units.")
+    refunded_amount = models.BigIntegerField(default=0, help_text="Minor units that reversals have taken of it.")
+    due_at = models.DateTimeField(null=True, help_text="When its batch is submitted.")
+    ready_at = models.DateTimeField(null=True, help_text="When it may be settled.")
+    told_at = models.DateTimeField(null=True, help_text="When the feed tells of it.")
+    expected_on = models.DateField(null=True, help_text="Of a deposit: when its bank should have it.")
+    return_code = models.CharField(max_length=10, default="", help_text="Why its bank will return it.")
+    return_due_at = models.DateTimeField(null=True)
+
+    class Meta(Payment.Meta):
         db_table = "sandbox_transfer"
+        constraints = [
+            models.CheckConstraint(
+                name="sandbox_transfer_refunded",
+                condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("amount")),
+            ),
+        ]
         indexes = [
             *Row.Meta.indexes,
             models.Index(
                 name="sandbox_transfer_due", fields=["application_id", "due_at"], condition=Q(state="PENDING")
             ),
+            models.Index(
+                name="sandbox_transfer_feed",
+                fields=["application_id", "told_at", "id"],
+                condition=Q(told_at__isnull=False),
+            ),
+            models.Index(
+                name="sandbox_transfer_return",
+                fields=["application_id", "return_due_at"],
+                condition=Q(return_due_at__isnull=False),
+            ),
         ]
+
+    @property
+    def instrument_id(self) -> uuid.UUID:
+        """Of the card or bank account, on whichever side it stands."""
+        found = self.source_id or self.destination_id
+        if found is None:
+            raise ValueError("A transfer has an instrument on one side")
+        return found
 
     def is_due(self, now: datetime) -> bool:
         return self.state == "PENDING" and self.due_at is not None and self.due_at <= now

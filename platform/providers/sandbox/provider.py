@@ -12,13 +12,20 @@ from providers.port import (
     Account,
     Act,
     Answer,
+    Authorise,
     Capabilities,
+    Capture,
+    Changes,
     ClaimToken,
     DecideMerchant,
+    Fund,
     InquireCard,
     News,
     OutcomeUnknown,
     ProvisionMerchant,
+    Pull,
+    Push,
+    Refund,
     Sell,
     TokeniseBankAccount,
     TokeniseCard,
@@ -26,10 +33,39 @@ from providers.port import (
     UpdateInstrument,
     Verdict,
     VerifyMerchant,
+    Void,
 )
-from providers.sandbox import calls, faults, inquiries, instruments, merchants, sales, updates
+from providers.sandbox import (
+    batches,
+    calls,
+    faults,
+    feed,
+    funding,
+    holds,
+    inquiries,
+    instruments,
+    merchants,
+    refunds,
+    sales,
+    telling,
+    transfers,
+    updates,
+    visa_direct,
+)
 from providers.sandbox.calls import Visit
-from providers.sandbox.models import Call, CardUpdate, Fault, Inquiry, Instrument, Merchant, Row, Transfer, Verification
+from providers.sandbox.models import (
+    Authorization,
+    Batch,
+    Call,
+    CardUpdate,
+    Fault,
+    Inquiry,
+    Instrument,
+    Merchant,
+    Row,
+    Transfer,
+    Verification,
+)
 from tenancy.transactions import transaction
 
 _ROWS_PER_PAGE = 500
@@ -42,9 +78,11 @@ class Desk:
     """Where an act is carried out, and where its answer is found again, by the row that tells it."""
 
     operation: str
-    carry_out: Callable[[Any, Visit], Answer]
+    carry_out: Callable[..., Answer]
     recall: Callable[[uuid.UUID, Visit], Answer]
     told_by: str = "id"
+    keeps_refused: bool = False
+    """Whether an act that is declined leaves a resource that tells so."""
 
 
 _DESKS: dict[type[Act], Desk] = {
@@ -59,16 +97,25 @@ _DESKS: dict[type[Act], Desk] = {
     ),
     InquireCard: Desk("inquire_card", inquiries.inquire_card, inquiries.recall),
     UpdateCard: Desk("update_card", updates.update_card, updates.recall),
-    Sell: Desk("sell", sales.sell, sales.recall),
+    Sell: Desk("sell", sales.sell, transfers.recall, keeps_refused=True),
+    Authorise: Desk("authorise", holds.authorise, holds.recall, keeps_refused=True),
+    Capture: Desk("capture", holds.capture, transfers.recall, keeps_refused=True),
+    Void: Desk("void", holds.void, holds.recall_void),
+    Refund: Desk("refund", refunds.refund, transfers.recall, keeps_refused=True),
+    Push: Desk("push", visa_direct.push, transfers.recall, keeps_refused=True),
+    Fund: Desk("fund", funding.fund, transfers.recall, keeps_refused=True),
+    Pull: Desk("pull", visa_direct.pull, transfers.recall, keeps_refused=True),
 }
 _BY_OPERATION = {desk.operation: desk for desk in _DESKS.values()}
-_TOLD: tuple[tuple[Any, Callable[[Any], News]], ...] = (
-    (Instrument, instruments.tell_one),
-    (Merchant, merchants.tell),
-    (Verification, merchants.tell_verification),
-    (Inquiry, inquiries.tell),
-    (CardUpdate, updates.tell),
-    (Transfer, sales.tell),
+_TOLD: tuple[tuple[Any, Callable[[Any, Visit], News]], ...] = (
+    (Instrument, lambda row, _visit: instruments.tell_one(row)),
+    (Merchant, lambda row, _visit: merchants.tell(row)),
+    (Verification, lambda row, _visit: merchants.tell_verification(row)),
+    (Inquiry, lambda row, _visit: inquiries.tell(row)),
+    (CardUpdate, lambda row, _visit: updates.tell(row)),
+    (Batch, batches.tell),
+    (Authorization, lambda row, _visit: telling.tell_authorization(row)),
+    (Transfer, lambda row, visit: telling.tell_transfer(row, visit.now)),
 )
 
 
@@ -79,7 +126,9 @@ class Sandbox:
     """
 
     name = "sandbox"
-    capabilities = Capabilities(has_lookup=True, has_idempotent_create=True, time_limit=faults.TIME_LIMIT)
+    capabilities = Capabilities(
+        has_lookup=True, has_idempotent_create=True, time_limit=faults.TIME_LIMIT, tells_changes=True
+    )
 
     def carry_out(self, act: Act, *, reference: str, account: Account) -> Answer:
         """Raises NotSent and OutcomeUnknown where a fault, or an amount of the profile, says so."""
@@ -104,12 +153,22 @@ class Sandbox:
             visit = calls.look_in(account)
             merchants.decide_due(visit)
             updates.decide_due(visit)
-            sales.submit_due(visit)
+            refunds.make_due_returns(visit)
+            holds.void_due(visit)
         for model, tell in _TOLD:
             last: Row | None = None
             while rows := _page(model, account, after=last):
-                yield from map(tell, rows)
+                yield from (tell(row, visit) for row in rows)
                 last = rows[-1]
+
+    def tell_changes(self, *, account: Account, mark: str) -> Changes:
+        with transaction(by=calls.house(account)):
+            visit = calls.look_in(account)
+            fault = faults.next_fault(visit, operation=faults.TELL_CHANGES, reference="")
+            changes = feed.changes(visit, mark)
+        if fault:
+            faults.befall(fault, None)
+        return changes
 
 
 def _deliver(act: Act, reference: str, account: Account, *, is_faultless: bool = False) -> tuple[Fault | None, Answer]:
@@ -135,16 +194,16 @@ def _carry_out(act: Act, desk: Desk, fault: Fault | None, *, reference: str, vis
         return _NOTHING
     if not visit.is_first:
         return _recall(calls.get(reference, visit), visit)
-    answer = _refuse(act, visit) if fault and fault.kind == Fault.Kind.REFUSED else desk.carry_out(act, visit)
+    answer = _refuse(act, desk, visit) if fault and fault.kind == Fault.Kind.REFUSED else desk.carry_out(act, visit)
     if not answer.news:
         calls.note_refusal(answer, reference=reference, visit=visit)
     return answer
 
 
-def _refuse(act: Act, visit: Visit) -> Answer:
-    """A refused sale leaves a transfer that failed; other acts leave nothing."""
-    if isinstance(act, Sell):
-        return sales.sell(act, visit, forced_code=faults.REFUSED_WITH)
+def _refuse(act: Act, desk: Desk, visit: Visit) -> Answer:
+    """A declined payment leaves one that failed; other acts leave nothing."""
+    if desk.keeps_refused:
+        return desk.carry_out(act, visit, forced_code=faults.REFUSED_WITH)
     return calls.refusal(faults.REFUSED_WITH)
 
 

@@ -1,7 +1,7 @@
 """The test values of the sandbox, one table per kind. docs/sandbox.md shows the same tables to partners."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 
@@ -19,10 +19,37 @@ class Pace:
     batch: timedelta
     verdict: timedelta
     update: timedelta
+    void: timedelta
+    readiness: timedelta
+    """From a charge to the processor's word that it may be settled; of a bank account see `bank_days`."""
+    funding: timedelta
+    """From the order of a deposit until the bank has taken it."""
+    bank_days: int
+    """Business days until a debit of a bank account may be settled."""
+    bank_return: timedelta
+    """From the batch to the bank's return of what was in it."""
 
 
-PACE = Pace(batch=timedelta(seconds=5), verdict=timedelta(seconds=2), update=timedelta(seconds=3))
-REALISTIC_PACE = Pace(batch=timedelta(hours=1), verdict=timedelta(minutes=2), update=timedelta(days=5))
+PACE = Pace(
+    batch=timedelta(seconds=5),
+    verdict=timedelta(seconds=2),
+    update=timedelta(seconds=3),
+    void=timedelta(seconds=2),
+    readiness=timedelta(seconds=1),
+    funding=timedelta(seconds=3),
+    bank_days=0,
+    bank_return=timedelta(seconds=2),
+)
+REALISTIC_PACE = Pace(
+    batch=timedelta(hours=1),
+    verdict=timedelta(minutes=2),
+    update=timedelta(days=5),
+    void=timedelta(minutes=2),
+    readiness=timedelta(hours=12),
+    funding=timedelta(hours=1),
+    bank_days=3,
+    bank_return=timedelta(days=2),
+)
 
 
 class Card(StrEnum):
@@ -46,6 +73,41 @@ CARDS = {
     "4242424242424242": "RESTRICTED_CARD",
 }
 """By number: one of `Card`, or the code with which every sale is declined."""
+
+PUSH_CARDS = {
+    "4895142232120006": "",
+    "4957030420210454": "",
+    "5123280115058611": "",
+    "4957030420210504": "INVALID_INSTRUMENT",
+    "4957030420210488": "EXCEEDS_ISSUER_AMOUNT_LIMIT",
+    "4957030420210496": "EXCEEDS_ISSUER_COUNT_LIMIT",
+    "4895070000007685": "CALL_ISSUER",
+    "4895070000006687": "DECLINE",
+    "4895070000005671": "LOST_OR_STOLEN_CARD",
+    "4895070000004674": "SUSPECTED_FRAUD",
+    "4895070000003551": "COMPLIANCE_VIOLATION",
+}
+"""By number, the code with which every push to the card, and every pull from it, is declined; a sale is not."""
+
+REFUND_CARDS = {"4000000000000135": "GENERIC_DECLINE"}
+"""By number, the code with which every refund to the card fails; a sale with it succeeds."""
+
+RETURN_BANK = "122105278"
+RETURNS = {
+    "123120006": "R01",
+    "123120007": "R02",
+    "123120008": "R03",
+    "123120009": "R04",
+}
+"""By account number at that bank, under the profile finix-2026: how its bank returns every debit."""
+
+RETURN_CODES = {
+    "R01": "INSUFFICIENT_FUNDS",
+    "R02": "BANK_ACCOUNT_CLOSED",
+    "R03": "NO_BANK_ACCOUNT_FOUND",
+    "R04": "INVALID_BANK_ACCOUNT_NUMBER",
+}
+"""Why a bank returns a debit, in the words in which payments fail."""
 
 CARDS_OF_2026 = {Card.SECURITY_CODE_MISMATCH.value: "LOST_OR_STOLEN_CARD"}
 """What becomes of a behaviour under the profile finix-2026."""
@@ -125,7 +187,7 @@ YEARS_ADDED = 4
 """By how many years a new date is later."""
 
 BANK_ACCOUNT = "123123123"
-"""Routing number and account number of the documents' sample. No number of a bank account decides anything here."""
+"""Routing number and account number of the documents' sample; it decides nothing."""
 
 AMOUNTS = {
     100: "",
@@ -175,6 +237,32 @@ def pace(profile: str | None) -> Pace:
 def behaviour(card: str, profile: str | None) -> str:
     """What a card with this name on its row does under the profile."""
     return CARDS_OF_2026.get(card, card) if profile == Profile.FINIX_2026 else card
+
+
+def bank_return(bank_code: str, account_number: str) -> str:
+    """What is kept on a bank account of how its bank returns debits."""
+    return RETURNS.get(account_number, "") if bank_code == RETURN_BANK else ""
+
+
+def bank_readiness(submitted_at: datetime, profile: str | None) -> datetime:
+    """When a debit of a bank account may be settled: some business days after its batch."""
+    found = pace(profile)
+    moment, days = submitted_at + (found.readiness if not found.bank_days else timedelta(0)), found.bank_days
+    while days:
+        moment += timedelta(days=1)
+        days -= moment.weekday() < _SATURDAY
+    return moment
+
+
+def next_business_day(moment: datetime) -> date:
+    """The first day after a moment on which banks work; holidays are not known here."""
+    day = moment.date() + timedelta(days=1)
+    while day.weekday() >= _SATURDAY:
+        day += timedelta(days=1)
+    return day
+
+
+_SATURDAY = 5
 
 
 def amount_code(amount: int, profile: str | None) -> str:

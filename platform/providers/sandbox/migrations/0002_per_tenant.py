@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         tenant_policy("sandbox_verification"),
         tenant_policy("sandbox_inquiry"),
         tenant_policy("sandbox_card_update"),
+        tenant_policy("sandbox_batch"),
+        tenant_policy("sandbox_authorization"),
         tenant_policy("sandbox_transfer"),
         tenant_policy("sandbox_call"),
         tenant_policy("sandbox_fault"),
