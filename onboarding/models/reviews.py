@@ -2,7 +2,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from events.models import Author
 from onboarding.models.merchants import Merchant
@@ -14,13 +14,14 @@ LONGEST_REASON = 300
 
 
 class ReviewItem(TenantResource):
-    """Something that waits for a person's word: a merchant that its processor holds back."""
+    """Something that waits for a person's word: a merchant that its processor holds back, or another app's thing."""
 
     PREFIX = "RK"
     KIND = "review_queue_item"
 
     class EntityType(models.TextChoices):
         MERCHANT = "MERCHANT", "Merchant"
+        SETTLEMENT = "SETTLEMENT", "Settlement"
 
     class Outcome(models.TextChoices):
         PENDING = "PENDING", "Pending"
@@ -32,6 +33,10 @@ class ReviewItem(TenantResource):
         def open(cls) -> frozenset["ReviewItem.Outcome"]:
             return frozenset({cls.PENDING, cls.MANUAL_REVIEW})
 
+        @classmethod
+        def decided(cls) -> frozenset["ReviewItem.Outcome"]:
+            return frozenset({cls.ACCEPTED, cls.REJECTED})
+
     class ReviewType(models.TextChoices):
         CREATED = "CREATED", "New"
         VERIFIED = "VERIFIED", "Verified again"
@@ -42,8 +47,9 @@ class ReviewItem(TenantResource):
     }
 
     entity_type = models.CharField(max_length=20, choices=EntityType, default=EntityType.MERCHANT)
+    entity_id = models.UUIDField(help_text="Of the merchant, or of what waits on its behalf.")
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
-    verification_id = models.UUIDField(help_text="The check that waits for the word.")
+    verification_id = models.UUIDField(null=True, help_text="Of a merchant: the check that waits for the word.")
     processor_type = models.CharField(max_length=40)
     review_type = models.CharField(max_length=20, choices=ReviewType, default=ReviewType.CREATED)
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.PENDING)
@@ -69,6 +75,14 @@ class ReviewItem(TenantResource):
         constraints = [
             models.UniqueConstraint(name="review_queue_item_within_application", fields=["application", "id"]),
             models.UniqueConstraint(name="review_queue_item_once", fields=["verification_id"]),
+            models.UniqueConstraint(
+                name="review_queue_item_of_entity", fields=["entity_id"], condition=~Q(entity_type="MERCHANT")
+            ),
+            models.CheckConstraint(
+                name="review_queue_item_of_merchant",
+                condition=Q(entity_type="MERCHANT", verification_id__isnull=False, entity_id=F("merchant_id"))
+                | (~Q(entity_type="MERCHANT") & Q(verification_id=None)),
+            ),
             models.CheckConstraint(
                 name="review_queue_item_completed",
                 condition=Q(outcome__in=["PENDING", "MANUAL_REVIEW"], completed_at=None)
@@ -102,8 +116,11 @@ class ReviewItem(TenantResource):
         return self.is_open and not self.decision
 
     @property
-    def entity_id(self) -> uuid.UUID:
-        return self.merchant_id
+    def check_id(self) -> uuid.UUID:
+        """Of a merchant's item: the check that waits for the word."""
+        if self.verification_id is None:
+            raise ValueError("Only a merchant's item has a check")
+        return self.verification_id
 
     def was_asked_for_by(self, actor: Actor) -> bool:
         """Whether the same person sent it in who would now decide."""

@@ -4,7 +4,7 @@ from onboarding.models.identities import Identity
 from onboarding.models.instruments import PaymentInstrument
 
 
-class _TagTerm(models.Model):
+class TagTerm(models.Model):
     """A term of a row's tags, for filters to find it by (`resources.tag_index`). Written by triggers alone."""
 
     application = models.ForeignKey(
@@ -19,7 +19,7 @@ class _TagTerm(models.Model):
         return str(self.pk)
 
 
-class IdentityTag(_TagTerm):
+class IdentityTag(TagTerm):
     pk = models.CompositePrimaryKey("application_id", "term", "identity_id")
     identity = models.ForeignKey(
         Identity, models.DO_NOTHING, related_name="tag_terms", db_constraint=False, db_index=False
@@ -29,7 +29,7 @@ class IdentityTag(_TagTerm):
         db_table = "identity_tag"
 
 
-class PaymentInstrumentTag(_TagTerm):
+class PaymentInstrumentTag(TagTerm):
     pk = models.CompositePrimaryKey("application_id", "term", "payment_instrument_id")
     payment_instrument = models.ForeignKey(
         PaymentInstrument, models.DO_NOTHING, related_name="tag_terms", db_constraint=False, db_index=False

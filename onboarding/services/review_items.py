@@ -65,6 +65,7 @@ def _add(current: Act, verification: Verification, news: port.Verification) -> N
     is_first = first == verification.pk
     item = ReviewItem(
         application_id=verification.application_id,
+        entity_id=merchant_id,
         merchant_id=merchant_id,
         verification_id=verification.pk,
         processor_type=verification.processor,

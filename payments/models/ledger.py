@@ -28,6 +28,8 @@ class LedgerAccount(models.Model):
         PROCESSOR_CLEARING = "PROCESSOR_CLEARING", "Clearing at the processor"
         MERCHANT_BALANCE = "MERCHANT_BALANCE", "Merchant balance"
         PARTNER_FEES = "PARTNER_FEES", "Partner fees"
+        SETTLEMENT_PAYABLE = "SETTLEMENT_PAYABLE", "Settlements to pay"
+        OPERATING_FUNDS = "OPERATING_FUNDS", "Operating funds"
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+", db_index=False)

@@ -1,105 +1,205 @@
-from typing import Any, ClassVar, Self
+import uuid
 
 from django.db import models
 from django.db.models import F, Q
 
-from onboarding.models import Identity, Merchant, PaymentInstrument
-from providers.models import CopiedFromProvider
-from resources.moves import Moves, check_move
-from tenancy.actors import Actor
-from tenancy.models.tenants import TenantQuerySet, TenantResource
-from tenancy.roles import Role
+from onboarding.models import PaymentInstrument
+from payments.models.authorizations import Authorization
+from payments.models.batches import TransferBatch
+from payments.models.payments import Payment, PaymentQuerySet
 
 
-class TransferQuerySet(TenantQuerySet["Transfer"]):
-    def visible_to(self, actor: Actor) -> Self:
-        visible = super().visible_to(actor)
-        return visible.filter(merchant_identity_id=actor.identity_id) if actor.role == Role.MERCHANT else visible
+class TransferQuerySet(PaymentQuerySet["Transfer"]):
+    def awaiting_readiness(self) -> "TransferQuerySet":
+        """Money that has moved, of which nobody has said yet when it may be settled."""
+        return self.filter(state=Transfer.State.SUCCEEDED, ready_to_settle_at=None, ready_to_settle_upon__isnull=False)
 
 
-class Transfer(CopiedFromProvider, TenantResource):
-    """A movement of money: a sale debits the buyer's instrument for a merchant."""
+class Transfer(Payment):
+    """A movement of money: a charge, what is given back of it, or a payment to or from a card."""
 
     PREFIX = "TR"
     KIND = "transfer"
 
     class Type(models.TextChoices):
         DEBIT = "DEBIT", "Debit"
+        CREDIT = "CREDIT", "Credit"
+        REVERSAL = "REVERSAL", "Reversal"
 
     class Subtype(models.TextChoices):
         API = "API", "API"
+        SYSTEM = "SYSTEM", "System"
+        SETTLEMENT_MERCHANT = "SETTLEMENT_MERCHANT", "Deposit"
+        SPLIT_PAYOUT = "SPLIT_PAYOUT", "Part of a deposit"
 
-    class State(models.TextChoices):
-        PENDING = "PENDING", "Pending"
-        SUCCEEDED = "SUCCEEDED", "Succeeded"
-        FAILED = "FAILED", "Failed"
-        CANCELED = "CANCELED", "Canceled"
+    DEPOSITS = frozenset({Subtype.SETTLEMENT_MERCHANT, Subtype.SPLIT_PAYOUT})
+
+    class OperationKey(models.TextChoices):
+        PUSH_TO_CARD = "PUSH_TO_CARD", "Push to card"
+        PULL_FROM_CARD = "PULL_FROM_CARD", "Pull from card"
 
     class Operation(models.TextChoices):
         """Where a key belongs that names a transfer: the same key names another one elsewhere."""
 
         SALE = "POST transfers"
+        REVERSAL = "POST transfers/{id}/reversals"
 
-    MOVES: ClassVar[Moves] = {"PENDING": frozenset({"SUCCEEDED", "FAILED", "CANCELED"})}
-
-    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
-    merchant_identity = models.ForeignKey(
-        Identity, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    source = models.ForeignKey(
+        PaymentInstrument, models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
     )
-    source = models.ForeignKey(PaymentInstrument, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    destination = models.ForeignKey(
+        PaymentInstrument, models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
+    )
     type = models.CharField(max_length=20, choices=Type, default=Type.DEBIT)
     subtype = models.CharField(max_length=30, choices=Subtype, default=Subtype.API)
-    state = models.CharField(max_length=20, choices=State, default=State.PENDING)
-    amount = models.BigIntegerField(help_text="Minor units.")
-    currency = models.CharField(max_length=3)
+    operation_key = models.CharField(max_length=40, choices=OperationKey, null=True)
+    authorization = models.ForeignKey(
+        Authorization, models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
+    )
+    parent = models.ForeignKey(
+        "self", models.PROTECT, related_name="reversals", db_constraint=False, db_index=False, null=True
+    )
+    batch = models.ForeignKey(
+        TransferBatch, models.PROTECT, related_name="transfers", db_constraint=False, db_index=False, null=True
+    )
+    settlement = models.ForeignKey(
+        "payments.Settlement",
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        help_text="Which holds it; of a deposit, which it pays.",
+    )
     fee = models.BigIntegerField(default=0, help_text="Minor units; what the partner keeps of the amount.")
-    statement_descriptor = models.CharField(max_length=40, null=True)
+    refunded_amount = models.BigIntegerField(
+        default=0, help_text="Minor units; what reversals have taken of it or are taking just now."
+    )
+    returned_at = models.DateTimeField(null=True, help_text="When its bank took it back.")
     idempotency_operation = models.CharField(max_length=100, choices=Operation, null=True)
-    idempotency_id = models.CharField(max_length=255, null=True)
-    trace_id = models.CharField(max_length=60, null=True)
-    ready_to_settle_at = models.DateTimeField(null=True)
-    failure_code = models.CharField(max_length=80, null=True)
-    failure_message = models.CharField(max_length=300, null=True)
-    messages = models.JSONField(default=list)
-    address_verification = models.CharField(max_length=40, null=True)
-    security_code_verification = models.CharField(max_length=40, null=True)
+    ready_to_settle_upon = models.CharField(
+        max_length=30,
+        null=True,
+        help_text="What decides when it may be settled, as it was then; null: never.",
+    )
+    expected_on = models.DateField(null=True, help_text="Of a deposit: the day on which the bank should have it.")
+    ready_to_settle_at = models.DateTimeField(null=True, help_text="Business time from which it may be settled.")
 
     objects = TransferQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Payment.Meta):
         db_table = "transfer"
         constraints = [
-            models.UniqueConstraint(name="transfer_within_application", fields=["application", "id"]),
+            *Payment.Meta.constraints,
             models.UniqueConstraint(
                 name="transfer_idempotency_id",
                 fields=["application", "idempotency_id", "idempotency_operation"],
                 condition=Q(idempotency_id__isnull=False),
             ),
-            models.CheckConstraint(name="transfer_amount_positive", condition=Q(amount__gt=0)),
+            models.UniqueConstraint(
+                name="transfer_captures_once",
+                fields=["application", "authorization"],
+                condition=Q(authorization__isnull=False, state__in=["PENDING", "SUCCEEDED"]),
+            ),
+            models.UniqueConstraint(
+                name="transfer_returned_once",
+                fields=["application", "parent"],
+                condition=Q(type="REVERSAL", subtype="SYSTEM"),
+            ),
             models.CheckConstraint(
                 name="transfer_fee_within_amount", condition=Q(fee__gte=0) & Q(fee__lte=F("amount"))
             ),
             models.CheckConstraint(
-                name="transfer_failure_has_a_code",
-                condition=Q(state="FAILED", failure_code__isnull=False)
-                | Q(state="CANCELED")
-                | (~Q(state__in=["FAILED", "CANCELED"]) & Q(failure_code=None)),
+                name="transfer_refunded_within_amount",
+                condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("amount")),
+            ),
+            models.CheckConstraint(
+                name="transfer_has_its_instrument",
+                condition=Q(type="DEBIT", source__isnull=False, destination=None, parent=None)
+                | Q(type="CREDIT", source=None, destination__isnull=False, parent=None)
+                | Q(type="REVERSAL", source=None, destination__isnull=False, parent__isnull=False, fee=0),
             ),
         ]
         indexes = [
-            models.Index(name="transfer_newest", fields=["application", "-created_at", "-id"]),
-            models.Index(name="transfer_of_merchant", fields=["application", "merchant", "state", "-created_at"]),
-            models.Index(name="transfer_of_identity", fields=["application", "merchant_identity", "-created_at"]),
-            models.Index(name="transfer_state", fields=["application", "state", "-created_at"]),
+            *Payment.Meta.indexes,
             models.Index(name="transfer_of_source", fields=["application", "source", "-created_at"]),
-            models.Index(name="transfer_trace", fields=["application", "trace_id"]),
+            models.Index(
+                name="transfer_of_destination",
+                fields=["application", "destination", "-created_at"],
+                condition=Q(destination__isnull=False),
+            ),
+            models.Index(
+                name="transfer_of_parent",
+                fields=["application", "parent", "-created_at"],
+                condition=Q(parent__isnull=False),
+            ),
+            models.Index(
+                name="transfer_of_authorization",
+                fields=["application", "authorization", "-created_at"],
+                condition=Q(authorization__isnull=False),
+            ),
+            models.Index(
+                name="transfer_of_batch",
+                fields=["application", "batch", "-created_at"],
+                condition=Q(batch__isnull=False),
+            ),
+            models.Index(
+                name="transfer_of_settlement",
+                fields=["application", "settlement", "-created_at"],
+                condition=Q(settlement__isnull=False),
+            ),
+            models.Index(
+                name="transfer_to_settle",
+                fields=["application", "merchant", "currency", "ready_to_settle_at"],
+                condition=Q(settlement=None, state="SUCCEEDED", ready_to_settle_at__isnull=False),
+            ),
+            models.Index(name="transfer_type", fields=["application", "type", "-created_at"]),
+            models.Index(name="transfer_descriptor", fields=["application", "statement_descriptor", "-created_at"]),
+            models.Index(name="transfer_ready", fields=["application", "ready_to_settle_at"]),
+            models.Index(
+                name="transfer_awaits_readiness",
+                fields=["application"],
+                condition=Q(state="SUCCEEDED", ready_to_settle_at=None, ready_to_settle_upon__isnull=False),
+            ),
         ]
 
     @property
-    def is_decided(self) -> bool:
-        return self.state != self.State.PENDING
+    def instrument_id(self) -> uuid.UUID:
+        """Of the card or bank account that the money comes from or goes to."""
+        return self.instrument_side[1]
 
-    def move_to(self, state: str) -> dict[str, list[Any]]:
-        """The one door to `state`. Tells what differs. Raises IllegalMove."""
-        check_move(self.MOVES, self.state, state)
-        return self.assign({"state": state})
+    @property
+    def instrument(self) -> PaymentInstrument:
+        found: PaymentInstrument = getattr(self, self.instrument_side[0])
+        return found
+
+    @property
+    def instrument_side(self) -> tuple[str, uuid.UUID]:
+        """On which side the instrument stands, `source` or `destination`, and its key."""
+        for side, key in (("source", self.source_id), ("destination", self.destination_id)):
+            if key is not None:
+                return side, key
+        raise ValueError("A transfer has an instrument on one side")
+
+    @property
+    def is_deposit(self) -> bool:
+        """Whether it pays a settlement out."""
+        return self.subtype in self.DEPOSITS
+
+    @property
+    def is_returned_deposit(self) -> bool:
+        """Whether it is a bank's return of one."""
+        is_return = self.type == self.Type.REVERSAL and self.subtype == self.Subtype.SYSTEM
+        return is_return and self.parent is not None and self.parent.is_deposit
+
+    @property
+    def is_sale(self) -> bool:
+        """Whether it was a charge for a merchant, which may be refunded; a pull from a card is none."""
+        return self.type == self.Type.DEBIT and self.operation_key is None
+
+    @property
+    def refundable_amount(self) -> int:
+        """Minor units that a reversal may still take."""
+        if not (self.is_sale and self.has_succeeded) or self.returned_at is not None:
+            return 0
+        return self.amount - self.refunded_amount

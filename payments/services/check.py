@@ -1,4 +1,4 @@
-"""Recomputing the ledger of all tenants at once: whether it says what its postings and the transfers say.
+"""Recomputing the ledger of all tenants at once: whether it says what its postings, transfers and settlements say.
 
 One statement per rule, each over whole tables and each of one view, so that sales may go on meanwhile.
 """
@@ -11,7 +11,8 @@ from django.db import connection
 
 from onboarding.models import Merchant
 from payments.models import Transfer
-from payments.services.ledger import SALE
+from payments.services import check_settlements
+from payments.services.ledger import OF_TRANSFERS
 from resources import ids
 from tenancy.actors import Actor
 from tenancy.transactions import transaction
@@ -70,8 +71,8 @@ WHERE account.id IS NULL OR account.balance <> coalesce(posted.total, 0)
 ORDER BY 1, 4 LIMIT %(shown)s
 """
 
-# The rule of `legs_of_sale` over all transfers, against what was posted: each leg must be there as often as it should.
-_SALES = """
+# The rule of `legs_of` over all transfers, against what was posted: each leg must be there as often as it should.
+_MOVES = """
 SELECT wrong.transfer_id, transfer.state, wrong.posted, count(*) OVER () AS found
 FROM (
     SELECT application_id, transfer_id, sum(posted) AS posted
@@ -79,28 +80,61 @@ FROM (
         SELECT application_id, transfer_id, sum(due) AS due, sum(posted) AS posted
         FROM (
             SELECT transfer.application_id, transfer.id, leg.kind, transfer.merchant_id, leg.amount, transfer.currency,
-                1, 0
-            FROM transfer, LATERAL (VALUES
-                ('PROCESSOR_CLEARING', transfer.amount),
-                ('MERCHANT_BALANCE', transfer.fee - transfer.amount),
-                ('PARTNER_FEES', -transfer.fee)
-            ) AS leg (kind, amount)
-            WHERE transfer.state = 'SUCCEEDED' AND leg.amount <> 0
+                1, 0, leg.reason
+            FROM transfer LEFT JOIN transfer AS parent
+                ON parent.application_id = transfer.application_id AND parent.id = transfer.parent_id, LATERAL (
+                SELECT CASE
+                    WHEN transfer.type = 'REVERSAL' AND parent.type = 'CREDIT' THEN 'funding_return'
+                    WHEN transfer.type = 'REVERSAL' THEN 'reversal'
+                    WHEN transfer.subtype IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT') THEN 'funding'
+                    WHEN transfer.type = 'CREDIT' THEN 'push'
+                    WHEN transfer.operation_key = 'PULL_FROM_CARD' THEN 'pull'
+                    ELSE 'sale'
+                END
+            ) AS why (reason), LATERAL (VALUES
+                ('sale', 'PROCESSOR_CLEARING', transfer.amount),
+                ('sale', 'MERCHANT_BALANCE', transfer.fee - transfer.amount),
+                ('sale', 'PARTNER_FEES', -transfer.fee),
+                ('reversal', 'MERCHANT_BALANCE', transfer.amount),
+                ('reversal', 'PROCESSOR_CLEARING', -transfer.amount),
+                ('funding', 'SETTLEMENT_PAYABLE', transfer.amount),
+                ('funding', 'PROCESSOR_CLEARING', -transfer.amount),
+                ('funding_return', 'PROCESSOR_CLEARING', transfer.amount),
+                ('funding_return', 'SETTLEMENT_PAYABLE', -transfer.amount),
+                ('push', 'OPERATING_FUNDS', transfer.amount),
+                ('push', 'PROCESSOR_CLEARING', -transfer.amount),
+                ('pull', 'PROCESSOR_CLEARING', transfer.amount),
+                ('pull', 'OPERATING_FUNDS', -transfer.amount)
+            ) AS leg (reason, kind, amount)
+            WHERE transfer.state = 'SUCCEEDED' AND leg.reason = why.reason AND leg.amount <> 0
             UNION ALL
             SELECT journal.application_id, journal.resource_id, account.kind, account.merchant_id, posting.amount,
-                posting.currency, 0, 1
+                posting.currency, 0, 1, journal.reason
             FROM ledger_journal journal
             JOIN ledger_posting posting
                 ON posting.application_id = journal.application_id AND posting.journal_id = journal.id
             LEFT JOIN ledger_account account
                 ON account.application_id = posting.application_id AND account.id = posting.account_id
-            WHERE journal.reason = %(sale)s
-        ) AS leg (application_id, transfer_id, kind, merchant_id, amount, currency, due, posted)
-        GROUP BY application_id, transfer_id, kind, merchant_id, amount, currency
+            WHERE journal.resource_kind = 'transfer' AND journal.reason = ANY (%(reasons)s)
+        ) AS leg (application_id, transfer_id, kind, merchant_id, amount, currency, due, posted, reason)
+        GROUP BY application_id, transfer_id, kind, merchant_id, amount, currency, reason
     ) AS leg
     GROUP BY application_id, transfer_id HAVING bool_or(due <> posted)
 ) AS wrong LEFT JOIN transfer ON transfer.application_id = wrong.application_id AND transfer.id = wrong.transfer_id
 ORDER BY wrong.transfer_id LIMIT %(shown)s
+"""
+
+
+# What a charge says of its refunds, against the reversals that are there or on their way.
+_REFUNDS = """
+SELECT parent.id AS transfer_id, parent.refunded_amount, given.total, count(*) OVER () AS found
+FROM transfer AS parent LEFT JOIN LATERAL (
+    SELECT coalesce(sum(reversal.amount), 0) AS total FROM transfer AS reversal
+    WHERE reversal.application_id = parent.application_id AND reversal.parent_id = parent.id
+        AND reversal.type = 'REVERSAL' AND reversal.subtype = 'API' AND reversal.state IN ('PENDING', 'SUCCEEDED')
+) AS given ON true
+WHERE parent.type = 'DEBIT' AND parent.refunded_amount <> given.total
+ORDER BY parent.id LIMIT %(shown)s
 """
 
 
@@ -111,12 +145,12 @@ class Verdict:
     accounts: int
     journals: int
     postings: int
-    sales: int
+    transfers: int
     broken: tuple[str, ...]
 
 
 def check_ledger(*, by: Actor) -> Verdict:
-    """Recompute the ledger of the actor's applications from its postings and transfers. Reads whole tables."""
+    """Recompute the ledger of the actor's applications from postings, transfers and settlements. Reads whole tables."""
     with transaction(by=by):
         return recompute()
 
@@ -126,14 +160,14 @@ def recompute() -> Verdict:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(_COUNTS)
-        accounts, journals, postings, sales = cursor.fetchone()
+        accounts, journals, postings, transfers = cursor.fetchone()
     broken = tuple(sentence for statement, tell in _RULES for sentence in _breaks(statement, tell))
-    return Verdict(accounts=accounts, journals=journals, postings=postings, sales=sales, broken=broken)
+    return Verdict(accounts=accounts, journals=journals, postings=postings, transfers=transfers, broken=broken)
 
 
 def _breaks(statement: str, tell: Callable[[Row], str]) -> Iterator[str]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"sale": SALE, "shown": SHOWN})
+        cursor.execute(statement, {"reasons": list(OF_TRANSFERS), "shown": SHOWN})
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     yield from map(tell, rows)
@@ -162,13 +196,18 @@ def _balance(row: Row) -> str:
     return f"{name} has a balance of {row['balance']} {row['currency']}, but its postings sum to {row['total']}."
 
 
-def _sale(row: Row) -> str:
+def _move(row: Row) -> str:
     name = ids.public_id(Transfer.PREFIX, row["transfer_id"])
     if row["state"] is None:
-        return f"There is a sale of {name}, but no such transfer."
+        return f"There is a journal of {name}, but no such transfer."
     if row["state"] != Transfer.State.SUCCEEDED:
-        return f"{name} is {row['state']}, but has a sale."
-    return f"The sale of {name} is not what the transfer says." if row["posted"] else f"{name} has no sale."
+        return f"{name} is {row['state']}, but has a journal."
+    return f"The journal of {name} is not what it says." if row["posted"] else f"{name} has no journal."
+
+
+def _refund(row: Row) -> str:
+    name = ids.public_id(Transfer.PREFIX, row["transfer_id"])
+    return f"{name} says that {row['refunded_amount']} of it is refunded, but its reversals sum to {row['total']}."
 
 
 def _journal(row: Row) -> str:
@@ -185,5 +224,7 @@ _RULES: tuple[tuple[str, Callable[[Row], str]], ...] = (
     (_WITHOUT_LEGS, _without_legs),
     (_ORPHANS, _orphan),
     (_BALANCES, _balance),
-    (_SALES, _sale),
+    (_MOVES, _move),
+    (_REFUNDS, _refund),
+    *check_settlements.RULES,
 )

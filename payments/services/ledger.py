@@ -16,7 +16,12 @@ from resources.models import Resource
 from tenancy.actors import Actor
 from tenancy.models.tenants import TenantResource
 
-SALE = "sale"
+SALE, REVERSAL, PUSH, PULL = "sale", "reversal", "push", "pull"
+FUNDING, FUNDING_RETURN = "funding", "funding_return"
+OF_TRANSFERS = (SALE, REVERSAL, PUSH, PULL, FUNDING, FUNDING_RETURN)
+"""Reasons whose journals belong to a transfer, one of them to each that succeeds."""
+CLOSING, REMOVING, CANCELLING = "settlement", "settlement_removal", "settlement_cancelled"
+"""Reasons whose journals belong to a settlement."""
 
 # One statement, because a journal and its legs must come in one. An account that somebody else is opening at this very
 # moment is neither in sight nor ours: then nothing is posted, and the next try, with a later view, finds it.
@@ -104,18 +109,42 @@ def _refuse_unbalanced(legs: Sequence[Leg]) -> None:
         raise ValueError(f"The legs do not sum to zero: {dict(sums)}")
 
 
-def legs_of_sale(transfer: Transfer) -> list[Leg]:
-    """The processor owes us the amount; of it we owe the merchant all but the fee, and the partner the fee."""
-    kinds = LedgerAccount.Kind
+def reason_of(transfer: Transfer) -> str:
+    """Why a transfer is posted once it has succeeded."""
+    if transfer.type == Transfer.Type.REVERSAL:
+        return FUNDING_RETURN if transfer.is_returned_deposit else REVERSAL
+    if transfer.is_deposit:
+        return FUNDING
+    if transfer.type == Transfer.Type.CREDIT:
+        return PUSH
+    return PULL if transfer.operation_key == Transfer.OperationKey.PULL_FROM_CARD else SALE
+
+
+def legs_of(transfer: Transfer) -> list[Leg]:
+    """What a transfer that has succeeded does to the accounts of its merchant.
+
+    Of a sale the processor owes us the amount; of it we owe the merchant all but the fee, and the partner the fee. A
+    reversal takes its amount back from the merchant alone: fees are not given back. A deposit pays what a settlement
+    owes, and owes it again when the bank returns it. Money to and from cards over
+    VISA_V1 is the operator's own, and no merchant's.
+    """
+    kinds, amount = LedgerAccount.Kind, transfer.amount
     amounts = {
-        kinds.PROCESSOR_CLEARING: transfer.amount,
-        kinds.MERCHANT_BALANCE: transfer.fee - transfer.amount,
-        kinds.PARTNER_FEES: -transfer.fee,
-    }
+        SALE: {
+            kinds.PROCESSOR_CLEARING: amount,
+            kinds.MERCHANT_BALANCE: transfer.fee - amount,
+            kinds.PARTNER_FEES: -transfer.fee,
+        },
+        REVERSAL: {kinds.MERCHANT_BALANCE: amount, kinds.PROCESSOR_CLEARING: -amount},
+        FUNDING: {kinds.SETTLEMENT_PAYABLE: amount, kinds.PROCESSOR_CLEARING: -amount},
+        FUNDING_RETURN: {kinds.PROCESSOR_CLEARING: amount, kinds.SETTLEMENT_PAYABLE: -amount},
+        PUSH: {kinds.OPERATING_FUNDS: amount, kinds.PROCESSOR_CLEARING: -amount},
+        PULL: {kinds.PROCESSOR_CLEARING: amount, kinds.OPERATING_FUNDS: -amount},
+    }[reason_of(transfer)]
     return [
-        Leg(kind=kind, merchant_id=transfer.merchant_id, amount=amount, currency=transfer.currency)
-        for kind, amount in amounts.items()
-        if amount
+        Leg(kind=kind, merchant_id=transfer.merchant_id, amount=share, currency=transfer.currency)
+        for kind, share in amounts.items()
+        if share
     ]
 
 

@@ -51,6 +51,11 @@ def forget(kind: str, *, key: str) -> None:
     Job.objects.filter(kind=kind, key=key, lease=None).delete()
 
 
+def is_due(kind: str, *, key: str, at: datetime) -> bool:
+    """Whether a job under this key is to run by then, or runs; not one that is done or was given up."""
+    return Job.objects.open().filter(kind=kind, key=key, due_at__lte=at).exists()
+
+
 def wake(*, countdown: int = 0) -> None:
     """Tell a worker to look. A broker that is away is no reason to fail: the sweep finds the row."""
     try:

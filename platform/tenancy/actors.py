@@ -46,6 +46,8 @@ class Actor:
     origin: Origin = field(default_factory=Origin)
     only: frozenset[Permission] | None = None
     """Where it is set: nothing but this of what the role may do."""
+    also: frozenset[Permission] = frozenset()
+    """What this one may beyond the role."""
     has_old_secret: bool = False
     """An API user that came by the secret before its last rotation."""
 
@@ -59,7 +61,8 @@ class Actor:
         return None if self.is_platform or not self.application_ids else self.application_ids[0]
 
     def may(self, permission: Permission) -> bool:
-        return permission in PERMISSIONS[self.role] and (self.only is None or permission in self.only)
+        is_given = permission in PERMISSIONS[self.role] or permission in self.also
+        return is_given and (self.only is None or permission in self.only)
 
     def require(self, permission: Permission) -> None:
         """Raises MissingPermission."""

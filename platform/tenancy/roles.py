@@ -43,8 +43,14 @@ class Permission(StrEnum):
     DECIDE_REVIEWS = "review.decide"
     VIEW_TRANSFERS = "transfers.view"
     CREATE_TRANSFERS = "transfers.create"
+    REFUND_TRANSFERS = "transfers.refund"
+    VIEW_SETTLEMENTS = "settlements.view"
+    MANAGE_SETTLEMENTS = "settlements.manage"
+    FUND_SETTLEMENTS = "settlements.fund"
     VIEW_ATTEMPTS = "attempts.view"
+    RESOLVE_ATTEMPTS = "attempts.resolve"
     VIEW_PROVIDER_DATA = "provider_data.view"
+    CREATE_EXPORTS = "exports.create"
     VIEW_PEOPLE = "people.view"
     MANAGE_PEOPLE = "people.manage"
     VIEW_AUDIT = "audit.view"
@@ -57,6 +63,8 @@ _MERCHANT = frozenset(
         Permission.VIEW_MERCHANTS,
         Permission.VIEW_INSTRUMENTS,
         Permission.VIEW_TRANSFERS,
+        Permission.VIEW_SETTLEMENTS,
+        Permission.CREATE_EXPORTS,
     }
 )
 _PARTNER = _MERCHANT | {
@@ -70,6 +78,8 @@ _PARTNER = _MERCHANT | {
     Permission.CREATE_INSTRUMENTS,
     Permission.MANAGE_INSTRUMENTS,
     Permission.CREATE_TRANSFERS,
+    Permission.REFUND_TRANSFERS,
+    Permission.MANAGE_SETTLEMENTS,
     Permission.VIEW_ATTEMPTS,
 }
 _PLATFORM = _PARTNER | {
@@ -79,6 +89,8 @@ _PLATFORM = _PARTNER | {
     Permission.MANAGE_MERCHANTS,
     Permission.VIEW_REVIEWS,
     Permission.DECIDE_REVIEWS,
+    Permission.FUND_SETTLEMENTS,
+    Permission.RESOLVE_ATTEMPTS,
     Permission.VIEW_PROVIDER_DATA,
     Permission.CREATE_OWNER_USERS,
     Permission.VIEW_PEOPLE,

@@ -119,15 +119,16 @@ def act(
         current = Act(by, at, reason, resource=resource)
         yield current
         first = next(((event.resource_kind, event.resource_id) for event in current.events), None)
-        if claim is not None and resource is None and first is not None:
-            idempotency.tell_resource(claim, *first)
+        about = current.resource or first
+        if claim is not None and resource is None and about is not None:
+            idempotency.tell_resource(claim, *about)
         record_audit(
             action,
             application_id=application_id,
             by=by.signature,
             at=at,
             reason=current.reason,
-            resource=current.resource or first,
+            resource=about,
             events=current.events,
         )
 

@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.db import transaction as database
 from django.utils import timezone
 
+from exports.models import Export, ExportChunk
 from jobs.models import IdempotencyKey
 from onboarding.models import (
     Identity,
@@ -21,9 +22,11 @@ from onboarding.models import (
     Token,
     Verification,
 )
-from payments.models import Journal, LedgerAccount
+from payments.models import Journal, LedgerAccount, Settlement, SettlementEntry, SettlementSchedule, TransferBatch
+from payments.services import create_authorization
+from providers.models import Feed
 from providers.sandbox import faults
-from providers.sandbox.models import Inquiry
+from providers.sandbox.models import Batch, Inquiry
 from resources import ids
 from tenancy.actors import system
 from tenancy.models import Application, MerchantProfile, RiskProfile
@@ -53,7 +56,16 @@ class Tenant:
         self.processor = make_processor(self.application)
         self.merchant = make_merchant(self.identity)
         self.payment_instrument = make_card(self.identity, tags={"shop": name})
-        self.transfer = make_sale(self.merchant, self.payment_instrument)
+        self.transfer = make_sale(self.merchant, self.payment_instrument, tags={"shop": name})
+        self.card_authorization = create_authorization(
+            merchant_id=self.merchant.pk,
+            source_id=self.payment_instrument.pk,
+            amount=100,
+            currency="USD",
+            tags={"shop": name},
+            by=system(),
+            at=timezone.now(),
+        )
         self.instrument_update = make_update(self.payment_instrument, self.merchant)
         self.review_queue_item = make_review_item(self.merchant)
         faults.arrange(application_id=self.application.pk, kind="TIMEOUT_AFTER", operation="sell", amount=1)
@@ -67,6 +79,7 @@ class Tenant:
                 application_id=self.application.pk, operation="POST transfers", key=name, fingerprint=b"x" * 32
             )
             self._add_what_is_under_way()
+            self._add_what_is_settled()
 
     def _add_what_is_under_way(self) -> None:
         """A token, a form and a file that somebody is at; call it in a transaction."""
@@ -75,6 +88,21 @@ class Tenant:
         OnboardingForm.objects.create(**tenant, identity=self.identity, made_by_kind="SYSTEM")
         self.merchant_import = MerchantImport.objects.create(**tenant, file_name="shops.csv", made_by_kind="SYSTEM")
         ImportedRow.objects.create(**tenant, merchant_import=self.merchant_import, number=2, identity_id=ids.new_id())
+        self.export = Export.objects.create(
+            **tenant,
+            listing="transfers",
+            format="CSV",
+            state="QUEUED",
+            made_by_kind="SYSTEM",
+            made_by_role="ROLE_ADMIN",
+        )
+        ExportChunk.objects.create(
+            id=ids.new_id(),
+            application_id=self.application.pk,
+            export=self.export,
+            number=len(self.application.name),
+            content=b"",
+        )
         Inquiry.objects.create(
             id=ids.new_id(),
             application_id=self.application.pk,
@@ -85,6 +113,27 @@ class Tenant:
             created_at=now,
             updated_at=now,
         )
+
+    def _add_what_is_settled(self) -> None:
+        """A batch, a settlement with its entry, its schedule, and a feed; call it in a transaction."""
+        tenant, now = {"application": self.application}, timezone.now()
+        TransferBatch.objects.create(**tenant, processor=self.processor, due_at=now)
+        Batch.objects.create(
+            id=ids.new_id(),
+            application_id=self.application.pk,
+            processor="DUMMY_V1",
+            due_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+        SettlementSchedule.objects.create(**tenant, frequency="WEEKLY", day=1)
+        settlement = Settlement.objects.create(
+            **tenant, merchant=self.merchant, identity=self.identity, processor=self.processor, currency="USD"
+        )
+        SettlementEntry.objects.create(
+            **tenant, settlement=settlement, kind="TRANSFER", transfer=self.transfer, amount=1000, occurred_at=now
+        )
+        Feed.objects.create(**tenant, processor="DUMMY_V1")
 
     application: Application
     partner: Login

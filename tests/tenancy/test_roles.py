@@ -5,16 +5,18 @@ from tenancy.roles import PERMISSIONS, Permission, Role
 
 ONLY_FROM = {
     Role.MERCHANT: {
-        "applications.view", "identities.view", "merchants.view", "payment_instruments.view", "transfers.view",
+        "applications.view", "identities.view", "merchants.view", "payment_instruments.view", "settlements.view",
+        "transfers.view", "exports.create",
     },
     Role.PARTNER: {
         "processors.view", "profiles.view", "api_users.view", "api_users.create", "api_users.manage",
         "identities.manage", "merchants.provision", "payment_instruments.create", "payment_instruments.manage",
-        "transfers.create", "attempts.view",
+        "transfers.create", "transfers.refund", "settlements.manage", "attempts.view",
     },
     Role.PLATFORM: {
         "applications.manage", "processors.manage", "profiles.manage", "api_users.create_owner", "people.view",
         "audit.view", "merchants.manage", "provider_data.view", "review.view", "review.decide",
+        "attempts.resolve", "settlements.fund",
     },
     Role.ADMIN: {"api_users.create_platform", "people.manage"},
 }  # fmt: skip

@@ -32,8 +32,18 @@ TABLES = {
     "onboarding_form": "application_id",
     "merchant_import": "application_id",
     "imported_row": "application_id",
+    "export": "application_id",
+    "export_chunk": "application_id",
     "attempt": "application_id",
+    "provider_feed": "application_id",
     "transfer": "application_id",
+    "transfer_tag": "application_id",
+    "transfer_batch": "application_id",
+    "card_authorization": "application_id",
+    "card_authorization_tag": "application_id",
+    "settlement": "application_id",
+    "settlement_entry": "application_id",
+    "settlement_schedule": "application_id",
     "ledger_account": "application_id",
     "ledger_journal": "application_id",
     "ledger_posting": "application_id",
@@ -42,6 +52,8 @@ TABLES = {
     "sandbox_verification": "application_id",
     "sandbox_inquiry": "application_id",
     "sandbox_card_update": "application_id",
+    "sandbox_batch": "application_id",
+    "sandbox_authorization": "application_id",
     "sandbox_transfer": "application_id",
     "sandbox_call": "application_id",
     "sandbox_fault": "application_id",
@@ -168,11 +180,16 @@ def column_names(table: str) -> list[str]:
         ("verification", "merchant_identity_id", "identity", "verification_merchant_identity_id_same_tenant"),
         ("instrument_update", "merchant_id", "merchant", "instrument_update_merchant_id_same_tenant"),
         ("instrument_update", "payment_instrument_id", "payment_instrument", "instrument_update_payment_instrument_id"),
-        ("review_queue_item", "merchant_id", "merchant", "review_queue_item_merchant_id_same_tenant"),
         ("onboarding_form", "identity_id", "identity", "onboarding_form_identity_id_same_tenant"),
-        ("transfer", "merchant_id", "merchant", "transfer_merchant_id_same_tenant"),
+        ("export_chunk", "export_id", "export", "export_chunk_export_id_same_tenant"),
         ("transfer", "merchant_identity_id", "identity", "transfer_merchant_identity_id_same_tenant"),
-        ("transfer", "source_id", "payment_instrument", "transfer_source_id_same_tenant"),
+        ("transfer", "processor_id", "processor", "transfer_processor_id_same_tenant"),
+        ("transfer_batch", "processor_id", "processor", "transfer_batch_processor_id_same_tenant"),
+        ("card_authorization", "processor_id", "processor", "card_authorization_processor_id_same_tenant"),
+        ("settlement", "identity_id", "identity", "settlement_identity_id_same_tenant"),
+        ("settlement", "processor_id", "processor", "settlement_processor_id_same_tenant"),
+        ("settlement", "destination_id", "payment_instrument", "settlement_destination_id_same_tenant"),
+        ("settlement_schedule", "merchant_id", "merchant", "settlement_schedule_merchant_id_same_tenant"),
     ],
 )
 def test_reference_across_tenants_is_refused_by_the_database(
@@ -183,3 +200,15 @@ def test_reference_across_tenants_is_refused_by_the_database(
 
     with in_sight_of(own.application.pk), refused(IntegrityError, constraint):
         run(f"UPDATE {table} SET {column} = %s WHERE {condition}", getattr(foreign, kind).pk, own.application.pk)
+
+
+def test_review_item_of_a_foreign_merchant_is_refused_by_the_database(own: Tenant, foreign: Tenant) -> None:
+    others = foreign.merchant.pk
+
+    with in_sight_of(own.application.pk), refused(IntegrityError, "review_queue_item_merchant_id_same_tenant"):
+        run(
+            "UPDATE review_queue_item SET merchant_id = %s, entity_id = %s WHERE application_id = %s",
+            others,
+            others,
+            own.application.pk,
+        )

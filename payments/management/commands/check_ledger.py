@@ -9,7 +9,7 @@ from tenancy.actors import system
 
 
 class Command(BaseCommand):
-    help = "Check that all journals sum to zero, all balances fit, and all sales are posted; ends with an error if not."
+    help = "Check that journals sum to zero, balances fit and all transfers are posted; ends with an error if not."
 
     def handle(self, *_: Any, **__: Any) -> None:
         verdict = check_ledger(by=system("check_ledger"))
@@ -17,5 +17,5 @@ class Command(BaseCommand):
             raise CommandError("\n".join(verdict.broken))
         self.stdout.write(
             f"{verdict.journals} journals with {verdict.postings} postings sum to zero,"
-            f" {verdict.accounts} balances fit, {verdict.sales} sales are posted"
+            f" {verdict.accounts} balances fit, {verdict.transfers} transfers are posted"
         )

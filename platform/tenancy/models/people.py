@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from resources import ids
 from tenancy.actors import Actor
-from tenancy.roles import Role
+from tenancy.roles import Permission, Role
 from vault.keys import keyed_hash
 
 
@@ -40,6 +40,7 @@ class Person(AbstractBaseUser):
     role = models.CharField(max_length=20, choices=Role)
     application = models.ForeignKey("tenancy.Application", models.PROTECT, null=True, related_name="+")
     identity_id = models.UUIDField(null=True, help_text="A merchant's own identity.")
+    may_refund = models.BooleanField(default=False, help_text="Of a merchant's person: may give its sales back.")
     is_active = models.BooleanField(default=True)
     has_second_factor = models.BooleanField(default=False, help_text="Whether a code is asked for at sign-in.")
     factors_changed_at = models.DateTimeField(null=True, help_text="When it was last set up, renewed or taken away.")
@@ -60,6 +61,9 @@ class Person(AbstractBaseUser):
                 | Q(role=Role.PARTNER, application__isnull=False)
                 | Q(role=Role.MERCHANT, application__isnull=False, identity_id__isnull=False),
             ),
+            models.CheckConstraint(
+                name="person_refunds_as_merchant", condition=Q(may_refund=False) | Q(role=Role.MERCHANT)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -70,9 +74,13 @@ class Person(AbstractBaseUser):
         return self.KIND, self.pk
 
     @property
+    def permissions_beyond_role(self) -> frozenset[Permission]:
+        return frozenset({Permission.REFUND_TRANSFERS}) if self.may_refund else frozenset()
+
+    @property
     def version(self) -> str:
         """Tells who somebody is, and where they stand, from what they were before; forms carry it."""
-        told = (self.name, self.email, str(self.role), self.application_id, self.identity_id)
+        told = (self.name, self.email, str(self.role), self.application_id, self.identity_id, self.may_refund)
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def get_session_auth_hash(self) -> str:

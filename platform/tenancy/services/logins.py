@@ -74,6 +74,7 @@ def person_actor(person: Person, *, origin: Origin) -> Actor:
         application_ids=_applications_of(Role(person.role), person.application_id),
         identity_id=person.identity_id,
         origin=origin,
+        also=person.permissions_beyond_role,
     )
 
 

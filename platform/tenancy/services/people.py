@@ -30,6 +30,8 @@ class Place:
     role: Role
     application: Application | None = None
     identity_id: uuid.UUID | None = None
+    may_refund: bool = False
+    """Of a merchant's person; the others may by their role, or not at all."""
 
     def __post_init__(self) -> None:
         if (self.role in Role.of_the_platform()) != (self.application is None):
@@ -38,6 +40,8 @@ class Place:
             )
         if (self.role == Role.MERCHANT) != (self.identity_id is not None):
             raise FieldError("identity", "A merchant's person belongs to its identity, others to none.")
+        if self.may_refund and self.role != Role.MERCHANT:
+            raise FieldError("may_refund", "This is for a merchant's people; the others may by their role.")
 
     @property
     def tenant(self) -> uuid.UUID:
@@ -107,6 +111,7 @@ def _columns(email: str, name: str, place: Place) -> Mapping[str, Any]:
         "role": place.role,
         "application": place.application,
         "identity_id": place.identity_id,
+        "may_refund": place.may_refund,
     }
 
 
