@@ -20,6 +20,7 @@ from onboarding.models import (
     Verification,
 )
 from onboarding.models.identities import IdentityQuerySet
+from onboarding.services.reviews import key_in
 from resources import ids
 from resources.cards import BRANDS
 from resources.folded import begins, is_alike
@@ -43,7 +44,7 @@ class _FoldedFilter(TextFilter):
         return qs.filter(is_alike(self.field_name, value)) if value else qs
 
 
-class _FlagFilter(ValueFilter):
+class FlagFilter(ValueFilter):
     """true or false, in any case."""
 
     class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
@@ -58,7 +59,7 @@ class _FlagFilter(ValueFilter):
         return qs.filter(**{self.field_name: value == "true"}) if value else qs
 
 
-class _WordedFilter(ValueFilter):
+class WordedFilter(ValueFilter):
     """One of a list of values, which a page calls by other words."""
 
     class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
@@ -108,7 +109,7 @@ class IdentitySearch(IdentityFilter):
     """The portal's filter: the documented ones, and `q` for the beginning of a name, an e-mail address or an id."""
 
     q = TextFilter(method="by_anything", label="Name, e-mail or id")
-    at_processor = _WordedFilter(
+    at_processor = WordedFilter(
         called={"not_yet": "Not at a processor yet"}, method="by_processor", label="At a processor"
     )
 
@@ -150,7 +151,7 @@ class _InstrumentFilter(ListFilter[PaymentInstrument], TagFilters):
     expiration_month = _NumberFilter(min_value=1, max_value=12, label="Expiration month")
     expiration_year = _NumberFilter(min_value=1000, max_value=9999, label="Expiration year")
     fingerprint = TextFilter(label="Fingerprint")
-    enabled = _FlagFilter(label="Enabled")
+    enabled = FlagFilter(label="Enabled")
     owner_identity_id = PublicIdFilter(related=Identity, field_name="identity_id", **_IDENTITY_ID)
     application_id = PublicIdFilter(related=Application, field_name="application_id", **_APPLICATION_ID)
 
@@ -200,8 +201,8 @@ class MerchantFilter(ListFilter[Merchant]):
     mid = TextFilter(label="Number at the processor (MID)")
     merchant_name = TextFilter(label="Name")
     mcc = TextFilter(label="Merchant category code")
-    processing_enabled = _FlagFilter(label="Processing")
-    settlement_enabled = _FlagFilter(label="Settlements")
+    processing_enabled = FlagFilter(label="Processing")
+    settlement_enabled = FlagFilter(label="Settlements")
 
 
 class MerchantSearch(MerchantFilter):
@@ -236,17 +237,26 @@ class _ReviewFilter(ListFilter[ReviewItem]):
 
 class ReviewFilter(_ReviewFilter):
     entity_type = ValueFilter(values=ReviewItem.EntityType.values, label="What waits")
-    entity_id = PublicIdFilter(
-        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
-    )
+    entity_id = TextFilter(method="by_entity", label="Id of what waits", help_text="Of a merchant begins with MU.")
     outcome = ValueFilter(values=ReviewItem.Outcome.values, label="Outcome")
+    processor_type = _ProcessorFilter(label="Processor")
+
+    def by_entity(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
+        try:
+            if value.startswith(Merchant.PREFIX):
+                key = Merchant.parse_id(value)
+                return queryset.filter(merchant_id=key, entity_id=key)
+            entity_type, key = key_in(value)
+        except ids.MalformedId:
+            return queryset.none()
+        return queryset.filter(entity_type=entity_type, entity_id=key)
 
 
 class WaitingReviewSearch(_ReviewFilter):
     """The portal's filter over what waits, and `q` for a merchant's name or id."""
 
     q = TextFilter(method="by_anything", label="Name or id of the merchant")
-    outcome = _WordedFilter(called={"PENDING": "Waiting", "MANUAL_REVIEW": "In review"}, label="State")
+    outcome = WordedFilter(called={"PENDING": "Waiting", "MANUAL_REVIEW": "In review"}, label="State")
 
     def by_anything(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
         text = value.strip()
@@ -259,7 +269,7 @@ class WaitingReviewSearch(_ReviewFilter):
 class DecidedReviewSearch(WaitingReviewSearch):
     """The same over what was decided."""
 
-    outcome = _WordedFilter(called={"ACCEPTED": "Approved", "REJECTED": "Rejected"}, label="Outcome")
+    outcome = WordedFilter(called={"ACCEPTED": "Approved", "REJECTED": "Rejected"}, label="Outcome")
 
 
 class InstrumentUpdateFilter(ListFilter[InstrumentUpdate]):

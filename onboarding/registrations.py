@@ -6,6 +6,7 @@ from functools import partial
 from api.documents import register_link
 from api.root import register_root_link
 from onboarding.models import Identity, InstrumentUpdate, Merchant, PaymentInstrument, ReviewItem, Verification
+from onboarding.services import reviews
 from onboarding.services.copies import (
     copy_instrument,
     copy_instrument_update,
@@ -121,7 +122,7 @@ def register() -> None:
         "updates",
         lambda row: f"/payment_instruments/{row.public_id}/updates" if row.is_card else None,
     )
-    register_link(ReviewItem.KIND, "entity", lambda row: _id_path("merchants", Merchant, row.merchant_id))
+    register_link(ReviewItem.KIND, "entity", reviews.path_of)
 
 
 def _path_under(plural: str, row: Resource) -> str:

@@ -82,6 +82,8 @@ def test_every_link_of_the_api_answers(stack: Stack, who: str) -> None:
         "/applications/*/users", "/applications/*/identities", "/applications/*/application_profile", "/identities",
         "/identities/*", "/users", "/users/*", "/risk_profiles/*", "/payment_instruments/*", "/merchants/*",
         "/verifications/*", "/transfers", "/transfers/*", "/transfers/*/payment_instruments",
+        "/authorizations", "/authorizations/*", "/applications/*/authorizations", "/identities/*/authorizations",
+        "/payment_instruments/*/authorizations",
     }  # fmt: skip
 
 

@@ -27,13 +27,21 @@ from schemathesis.checks import (
 from api.parsing import MEDIA_TYPES
 from api.views import ApiView, ResourceViewSet
 from onboarding.models import Merchant, PaymentInstrument, ReviewItem, Verification
-from payments.models import Transfer
+from payments.models import Authorization, Settlement, Transfer
 from resources import ids
 from tenancy.models import ApplicationProfile, MerchantProfile, RiskProfile
 from tenancy.transactions import transaction
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_merchant_identity, make_merchant_login
-from tests.factories.payments import make_bank_account, make_card, make_merchant, make_processor, make_sale
+from tests.factories.payments import (
+    make_authorization,
+    make_bank_account,
+    make_card,
+    make_merchant,
+    make_processor,
+    make_sale,
+    make_settlement,
+)
 from tests.factories.tenancy import Login, make_application, make_platform_login
 
 DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
@@ -110,8 +118,9 @@ def test_writes_are_told_with_their_key_and_their_refusals(path: str, method: st
     assert "Idempotency-Key" in {found["name"] for found in operation["parameters"] if found["in"] == "header"}
     assert {"409", "422"} <= operation["responses"].keys()
     asks_a_provider = (path, method) in {
-        ("/transfers", "post"), ("/payment_instruments", "post"), ("/payment_instruments/{id}", "put"),
-        ("/applications/{application}/tokens", "post"),
+        ("/transfers", "post"), ("/authorizations", "post"), ("/authorizations/{id}", "put"),
+        ("/transfers/{transfer}/reversals", "post"), ("/payment_instruments", "post"),
+        ("/payment_instruments/{id}", "put"), ("/applications/{application}/tokens", "post"),
     }  # fmt: skip
     assert ("402" in operation["responses"]) is asks_a_provider
 
@@ -166,7 +175,7 @@ def test_every_operation_refuses_strangers(anonymous: ApiClient, path: str, meth
 HELD = "000000002"
 KINDS: list[Any] = [
     ApplicationProfile, MerchantProfile, RiskProfile, PaymentInstrument, Merchant, Verification, Transfer,
-    ReviewItem,
+    Authorization, Settlement, ReviewItem,
 ]  # fmt: skip
 
 
@@ -182,7 +191,9 @@ class World:
         foreign_identity = make_merchant_identity(foreign_application)
         for owner in (identity, foreign_identity):
             make_processor(owner.application)
-            make_sale(make_merchant(owner), make_card(owner))
+            merchant, card = make_merchant(owner), make_card(owner)
+            make_settlement(merchant, make_sale(merchant, card))
+            make_authorization(merchant, card)
             make_bank_account(owner)
             make_merchant(make_merchant_identity(owner.application, business_tax_id=HELD))
         with transaction(by=self.admin.actor):
@@ -196,6 +207,7 @@ class World:
         prefixes = {"users": "US", "identities": "ID", "applications": "AP", "processors": "DUMMY"}
         prefixes |= {"application_profiles": "PP", "merchant_profiles": "MP", "risk_profiles": "RP"}
         prefixes |= {"payment_instruments": "PI", "merchants": "MU", "verifications": "VI", "transfers": "TR"}
+        prefixes |= {"authorizations": "AU", "settlements": "ST"}
         prefixes |= {"review_queue": "RK", "updates": "IU"}
         kind = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
         fitting = [one for one in self.ids if one.startswith(prefixes[kind])]

@@ -18,7 +18,7 @@ from tenancy.transactions import transaction
 
 
 class ReviewQueueViewSet(ResourceViewSet):
-    """Merchants that their processor holds until a person has decided."""
+    """Merchants that their processor holds, and settlements, until a person has decided."""
 
     resource = ReviewItem
     document_class = ReviewItemDocument

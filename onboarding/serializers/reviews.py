@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from api.documents import DocumentSerializer, MomentField, PublicIdField
 from api.inputs import Choice, InputSerializer, TagsField, Text
-from onboarding.models import Merchant, ReviewItem
+from onboarding.models import ReviewItem
 from onboarding.models.reviews import LONGEST_REASON
+from onboarding.services.reviews import public_id_of
 from tenancy.models import Application
 
 _ALIASES = {"APPROVED": ReviewItem.Outcome.ACCEPTED.value}
@@ -42,7 +43,7 @@ class ReviewItemDocument(DocumentSerializer):
     kind = ReviewItem.KIND
 
     application = PublicIdField(Application, source="application_id")
-    entity_id = PublicIdField(Merchant)
+    entity_id = serializers.SerializerMethodField()
     entity_type = serializers.CharField()
     outcome = serializers.CharField()
     processor_type = serializers.CharField()
@@ -51,6 +52,10 @@ class ReviewItemDocument(DocumentSerializer):
     completed_at = MomentField(allow_null=True)
     reason = serializers.SerializerMethodField()
     tags = serializers.DictField(child=serializers.CharField())
+
+    def get_entity_id(self, item: ReviewItem) -> str:
+        """Of the merchant, or of what waits on its behalf."""
+        return public_id_of(item)
 
     def get_reviewed_by(self, item: ReviewItem) -> str | None:
         """Of a decision that stands, not of one that the processor has still to take."""

@@ -1,31 +1,30 @@
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import idempotency as keys
-from api.documents import base_url
-from api.errors import error_body
 from api.inputs import InputSerializer
 from api.views import ResourceViewSet
 from jobs import idempotency
 from jobs.idempotency import Answer
-from onboarding.api.verifications import only_merchant
 from onboarding.filters import InstrumentFilter
-from onboarding.models import Identity, Merchant, PaymentInstrument
+from onboarding.models import Identity, PaymentInstrument
 from onboarding.serializers.instruments import InstrumentDocument
 from payments import services
+from payments.api.declines import declined
+from payments.api.payees import merchant_of
 from payments.filters import TransferFilter
 from payments.models import Transfer
 from payments.serializers.transfers import TransferChange, TransferDocument, TransferInput
-from providers.attempts import NOT_EXECUTED
 from resources.lookup import find
 from tenancy import services as tenancy
+from tenancy.models import Processor
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -45,24 +44,39 @@ class TransferViewSet(ResourceViewSet):
     }
     bodies: ClassVar[Mapping[str, type[InputSerializer]]] = {"POST": TransferInput, "PUT": TransferChange}
 
-    def create(self, request: Request) -> Response | HttpResponse:
-        """Charge a card for a merchant. A decline is 402, and the transfer exists as FAILED."""
-        body = self.read_body(TransferInput).validated_data
+    def create(self, request: Request, **_: Any) -> HttpResponse:
+        """Charge a card or bank account for a merchant; pull money from a card, or push it to one.
+
+        A decline is 402, and the transfer exists as FAILED.
+        """
+        read = self.read_body(TransferInput)
+        body, purpose = read.validated_data, read.purpose
         claim = idempotency.current()
-        transfer = services.create_sale(
-            merchant_id=self._merchant_id(body),
-            source_id=body["source"],
-            processor=body.get("processor"),
-            amount=body["amount"],
-            currency=body["currency"],
-            fee=body.get("fee", 0),
-            statement_descriptor=body.get("statement_descriptor"),
-            security_code=body.get("security_code"),
-            idempotency_id=claim.key if claim else None,
-            tags=body.get("tags"),
-            by=self.actor,
-            at=self.now(),
-        )
+        asked: dict[str, Any] = {
+            "amount": body["amount"],
+            "currency": body["currency"],
+            "processor": body.get("processor"),
+            "idempotency_id": claim.key if claim else None,
+            "tags": body.get("tags"),
+            "by": self.actor,
+            "at": self.now(),
+        }
+        if purpose.is_visa_direct:
+            transfer = services.create_visa_direct(
+                purpose=purpose,
+                instrument_id=body[purpose.side],
+                merchant_id=self._recipient_id(body),
+                **asked,
+            )
+        else:
+            transfer = services.create_sale(
+                merchant_id=merchant_of(body, by=self.actor),
+                source_id=body["source"],
+                fee=body.get("fee", 0),
+                statement_descriptor=body.get("statement_descriptor"),
+                security_code=body.get("security_code"),
+                **asked,
+            )
         answer = claim.kept if claim and claim.kept else self.answer_of(transfer)
         return keys.answer_from(answer, request)
 
@@ -75,12 +89,16 @@ class TransferViewSet(ResourceViewSet):
         transfer = services.update_transfer(transfer=transfer, tags=body.get("tags"), by=self.actor, at=self.now())
         return Response(self.document_of(transfer))
 
+    def prepare(self, rows: Sequence[Transfer]) -> None:
+        """A reversal tells the trace id of what it gives back."""
+        if reversals := [row for row in rows if row.parent_id is not None]:
+            prefetch_related_objects(reversals, "parent")
+
     def answer_of(self, row: Transfer) -> Answer:
         if self.request.method == "PUT":
             return super().answer_of(row)
-        if row.state in {Transfer.State.FAILED, Transfer.State.CANCELED}:
-            body = error_body([_decline(row)], path=base_url(self.request) + self.request.path)
-            return Answer(status.HTTP_402_PAYMENT_REQUIRED, keys.rendered(body))
+        if row.has_failed:
+            return declined(row, self.request)
         return Answer(status.HTTP_201_CREATED, keys.rendered(self.document_of(row)), is_final=row.is_decided)
 
     def as_it_is(self, key: Any) -> Answer | None:
@@ -88,18 +106,16 @@ class TransferViewSet(ResourceViewSet):
             return super().as_it_is(key)
         with transaction(by=self.actor):
             row = Transfer.objects.visible_to(self.actor).filter(pk=key).first()
-        return self.answer_of(row) if row is not None and row.is_decided else None
+            if row is None or not row.is_decided:
+                return None
+            self.prepare([row])
+        return self.answer_of(row)
 
-    def _merchant_id(self, body: Mapping[str, Any]) -> uuid.UUID:
-        if "merchant" in body:
-            key: uuid.UUID = body["merchant"]
-            return key
-        named = {"identity_id": body["merchant_identity"]}
-        if "processor" in body:
-            named["processor"] = body["processor"]
-        with transaction(by=self.actor):
-            approved = Merchant.objects.visible_to(self.actor).filter(processing_enabled=True, **named)
-            return only_merchant(approved, "merchant_identity").pk
+    def _recipient_id(self, body: Mapping[str, Any]) -> uuid.UUID | None:
+        """Whose money goes to a card or comes from it; where nobody is named, the card's owner is meant."""
+        if not body.keys() & {"merchant", "merchant_identity"}:
+            return None
+        return merchant_of({"processor": Processor.Name.VISA_V1, **body}, by=self.actor)
 
 
 class _SubList(TransferViewSet):
@@ -129,17 +145,17 @@ class IdentityTransferViewSet(_SubList):
 
 
 class InstrumentTransferViewSet(_SubList):
-    """Transfers that charged one instrument."""
+    """Transfers from one instrument, or to it."""
 
     tag = "payment_instruments"
 
     def visible(self) -> QuerySet[Transfer]:
         instrument = find(PaymentInstrument.objects.visible_to(self.actor), self.kwargs["instrument"])
-        return super().visible().filter(source=instrument)
+        return super().visible().filter(Q(source=instrument) | Q(destination=instrument))
 
 
 class TransferInstrumentViewSet(ResourceViewSet):
-    """The instrument that a transfer charged. Who sees the transfer sees what may be shown of it."""
+    """The instrument that a transfer took from or gave to. Who sees the transfer sees what may be shown of it."""
 
     resource = PaymentInstrument
     document_class = InstrumentDocument
@@ -150,15 +166,4 @@ class TransferInstrumentViewSet(ResourceViewSet):
 
     def visible(self) -> QuerySet[PaymentInstrument]:
         transfer = find(Transfer.objects.visible_to(self.actor), self.kwargs["transfer"])
-        return PaymentInstrument.objects.filter(pk=transfer.source_id, application_id=transfer.application_id)
-
-
-def _decline(transfer: Transfer) -> dict[str, Any]:
-    is_decline = transfer.failure_code not in NOT_EXECUTED
-    return {
-        "code": "PAYMENT_DECLINED" if is_decline else "UPSTREAM_PROCESSOR_ERROR",
-        "message": transfer.failure_message or "The payment was declined.",
-        "failure_code": transfer.failure_code,
-        "failure_message": transfer.failure_message,
-        "transfer": transfer.public_id,
-    }
+        return PaymentInstrument.objects.filter(pk=transfer.instrument_id, application_id=transfer.application_id)

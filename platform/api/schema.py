@@ -49,6 +49,10 @@ _ERROR = {
                             "failure_code": {"type": "string", "description": "Why a payment failed."},
                             "failure_message": {"type": "string", "description": "The same for a person."},
                             "transfer": {"type": "string", "description": "The transfer, which exists as FAILED."},
+                            "authorization": {
+                                "type": "string",
+                                "description": "The authorization: it exists as FAILED, or is held as before.",
+                            },
                             "_links": {"type": "object"},
                         },
                     },
@@ -63,7 +67,10 @@ _OF_ACTS_AT_A_PROVIDER = {
 }
 _ASK_A_PROVIDER = frozenset(
     {
+        ("POST", "/authorizations"),
+        ("PUT", "/authorizations/{id}"),
         ("POST", "/transfers"),
+        ("POST", "/transfers/{transfer}/reversals"),
         ("POST", "/payment_instruments"),
         ("PUT", "/payment_instruments/{id}"),
         ("POST", "/applications/{application}/tokens"),
@@ -72,6 +79,9 @@ _ASK_A_PROVIDER = frozenset(
 
 _OF_WRITES = {
     "409": "The first request under this idempotency key is still being carried out.",
+}
+_OF_REMOVALS = {
+    "409": "Something that is to be removed is not there; nothing was removed.",
 }
 
 _COMMON = {
@@ -91,7 +101,9 @@ _COMMON = {
 
 
 class ContractSchema(AutoSchema):
-    """Reads what our base views declare: `bodies`, `document_class`, `filter_class`, `embedded_key`."""
+    """Reads what our base views declare: `bodies`, `document_class`, `filter_class`, `embedded_key`, and `answers`
+    for methods that answer another document.
+    """
 
     view: Any
 
@@ -112,8 +124,18 @@ class ContractSchema(AutoSchema):
     def map_parsers(self) -> list[str]:
         return sorted(MEDIA_TYPES)
 
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """A DELETE may name what is removed in its body; the library describes bodies of other methods only."""
+        body = self.get_request_serializer()
+        if self.method != "DELETE" or body is None:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]  # the library's
+        schema, _ = self._get_request_for_media_type(body, direction)  # type: ignore[no-untyped-call]  # the same
+        return {"content": {kind: {"schema": schema} for kind in self.map_parsers()}, "required": True}
+
     def get_response_serializers(self) -> Any:
-        document = getattr(self.view, "document_class", None)
+        if self.method == "DELETE":
+            return {204: None}
+        document = getattr(self.view, "answers", {}).get(self.method) or getattr(self.view, "document_class", None)
         if self._is_resource() and getattr(self.view, "action", "") == "list" and document is not None:
             return {200: _envelope(document, self.view.embedded_key)}
         is_creation = self.method == "POST" and getattr(self.view, "action", "") != "update"
@@ -189,7 +211,8 @@ def declare_common_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _answers(path: str, method: str) -> dict[str, str]:
     """What any operation may answer, and what one of this method at this path may answer besides."""
-    of_its_method = _OF_WRITES if method in idempotency.METHODS else {}
+    of_its_method = _OF_REMOVALS if method == "DELETE" else {}
+    of_its_method |= _OF_WRITES if method in idempotency.METHODS else {}
     of_its_act = _OF_ACTS_AT_A_PROVIDER if (method, path) in _ASK_A_PROVIDER else {}
     return _COMMON | of_its_method | of_its_act
 

@@ -14,7 +14,14 @@ from tenancy.models import Application
 from tests.conftest import ApiClient
 from tests.factories.cards import make_update
 from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
-from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
+from tests.factories.payments import (
+    make_authorization,
+    make_card,
+    make_merchant,
+    make_processor,
+    make_sale,
+    make_settlement,
+)
 from tests.factories.reviews import make_review_item
 from tests.factories.tenancy import Login, make_application, make_platform_login
 
@@ -67,13 +74,16 @@ def foreign_shop(db: None) -> Tenant:
 
 
 def make_shop(name: str) -> Tenant:
-    """A tenant that takes payments: its identity is an approved merchant, and has sold to a card of its own."""
+    """A tenant that takes payments: its identity is an approved merchant, with a sale to a card, which accrues, and a
+    hold on it.
+    """
     application, login = make_application(name)
     identity = make_merchant_identity(application)
     make_processor(application)
     merchant = make_merchant(identity)
     card = make_card(identity)
-    make_sale(merchant, card, tags={"order": "1"})
+    make_settlement(merchant, make_sale(merchant, card, tags={"order": "1"}))
+    make_authorization(merchant, card, tags={"order": "1"})
     make_update(card, merchant)
     make_review_item(merchant)
     return Tenant(application, login, identity, make_merchant_login(identity))

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from onboarding.models import InstrumentUpdate, Merchant, PaymentInstrument, ReviewItem, Verification
-from payments.models import Transfer
+from payments.models import Authorization, Settlement, Transfer
 from tenancy.actors import system
 from tenancy.models import Application, ApplicationProfile, MerchantProfile, Processor
 from tenancy.transactions import transaction
@@ -49,6 +49,23 @@ BODIES: dict[str, dict[str, Any]] = {
         "currency": "USD",
     },
     "PUT transfers/<str:pk>": {"tags": {"changed": "yes"}},
+    "POST transfers/<str:transfer>/reversals": {"refund_amount": 500},
+    "POST authorizations": {
+        "merchant": "<merchants>",
+        "source": "<payment_instruments>",
+        "amount": 1250,
+        "currency": "USD",
+    },
+    "PUT authorizations/<str:pk>": {"capture_amount": 750},
+    "POST identities/<str:identity>/settlements": {"currency": "USD"},
+    "PUT settlements/<str:pk>": {"tags": {"changed": "yes"}},
+    "POST settlements/<str:pk>": {"destination": "<payment_instruments>", "amount": 500, "currency": "USD"},
+    "POST settlements/<str:settlement>/funding_transfers": {
+        "destination": "<payment_instruments>",
+        "amount": 500,
+        "currency": "USD",
+    },
+    "DELETE settlements/<str:settlement>/transfers": {"transfers": ["<transfers>"]},
     "PUT review_queue/<str:pk>": {"outcome": "MANUAL_REVIEW"},
     "POST review_queue/<str:pk>": {"outcome": "MANUAL_REVIEW"},
     "POST users": {"role": "PARTNER"},
@@ -68,7 +85,13 @@ def body_of(operation: str, ids: Mapping[str, str]) -> dict[str, Any] | None:
     if body is None:
         return None
     places = {f"<{kind}>": public_id for kind, public_id in ids.items()}
-    return {name: places.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
+
+    def put_in(value: Any) -> Any:
+        if isinstance(value, list):
+            return [put_in(each) for each in value]
+        return places.get(value, value) if isinstance(value, str) else value
+
+    return {name: put_in(value) for name, value in body.items()}
 
 
 def prepare(operation: str, ids: Mapping[str, str]) -> None:
@@ -118,6 +141,8 @@ def ids_of(tenant: Tenant) -> dict[str, str]:
                 ("review_queue", ReviewItem),
                 ("updates", InstrumentUpdate),
                 ("transfers", Transfer),
+                ("authorizations", Authorization),
+                ("settlements", Settlement),
             )
         }
     return {

@@ -272,8 +272,8 @@ def test_root_links_what_is_served(partner: ApiClient) -> None:
     answer = partner.get("/")
 
     lists = (
-        "self", "application_profiles", "applications", "identities", "merchant_profiles", "merchants",
-        "payment_instruments", "risk_profiles", "transfers", "users", "verifications",
+        "self", "application_profiles", "applications", "authorizations", "identities", "merchant_profiles",
+        "merchants", "payment_instruments", "risk_profiles", "settlements", "transfers", "users", "verifications",
     )  # fmt: skip
     hrefs = ["http://testserver/", *(f"http://testserver/{name}" for name in lists[1:])]
     assert answer.json() == {"_links": {rel: {"href": href} for rel, href in zip(lists, hrefs, strict=True)}}

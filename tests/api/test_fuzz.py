@@ -160,7 +160,7 @@ def test_mutated_paths_and_queries(admin: ApiClient, ids: dict[str, str]) -> Non
     values += [ids["identities"], ids["users"], "ALL", "a" * 300, "%", "%F0%9F%99%82", "'", "@", "[]", "null"]
     names += ["amount", "gte", "amount.lt", "state", "type", "instrument_brand_type", "merchant_id", "last4", "bin"]
     plurals = ["identities", "applications", "users", "application_profiles", "merchant_profiles", "risk_profiles"]
-    plurals += ["payment_instruments", "merchants", "verifications", "transfers"]
+    plurals += ["payment_instruments", "merchants", "verifications", "transfers", "authorizations", "settlements"]
     tails = [
         "",
         "/",
@@ -174,6 +174,7 @@ def test_mutated_paths_and_queries(admin: ApiClient, ids: dict[str, str]) -> Non
         "/processors",
         "/processors/\x00",
         "/transfers",
+        "/authorizations",
         "/payment_instruments",
         "/verifications",
         "/merchants",

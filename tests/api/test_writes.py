@@ -26,7 +26,7 @@ MADE_ANEW = {
     "expires_at", "raw",
 }  # fmt: skip
 REFUSED = {
-    "POST transfers": {"destination"},
+    "POST transfers/<str:transfer>/reversals": {"operation_key"},
     "PUT payment_instruments/<str:pk>": {
         "type", "instrument_type", "identity", "expiration_month", "expiration_year", "currency",
     },
@@ -50,6 +50,9 @@ LATER = {
     ],
     "POST payment_instruments/<str:payment_instrument>/updates": ["instrument_update.updated"],
     "POST transfers": ["transfer.updated"],
+    "POST transfers/<str:transfer>/reversals": ["transfer.updated"],
+    "POST authorizations": ["authorization.updated"],
+    "PUT authorizations/<str:pk>": ["transfer.updated"],
 }
 
 

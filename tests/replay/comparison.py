@@ -12,7 +12,7 @@ DOCUMENTED_HOST = "https://finix.sandbox-payments-api.com"
 OUR_HOST = "http://testserver"
 MOMENTS = {"created_at", "updated_at", "expires_at"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\dZ")
-ID = re.compile(r"(AP|ID|US|PR|MP|PP|RP|PI|TK|MU|VI|TR|FPR)[1-9A-HJ-NP-Za-km-z]{20,22}")
+ID = re.compile(r"(AP|AU|ID|US|PR|MP|PP|RP|PI|TK|MU|VI|TR|FPR)[1-9A-HJ-NP-Za-km-z]{20,22}")
 AT_THE_PROCESSOR = {"mid", "trace_id", "systems_trace_audit_number", "transaction_identifier"}
 
 # Members that the samples lack and we answer: (where, member) -> the reason.
@@ -42,11 +42,24 @@ ADDED = {
     ("payment_instrument", "bank_account_validation_check"): "read by the official clients",
     ("transfer", "merchant"): "the newer name of whose sale it is, beside the documented one",
     ("transfer", "amount_requested"): "read by the official clients",
+    ("transfer", "operation_key"): "of newer samples: whether it is a push or a pull",
+    ("transfer", "parent_transfer"): "of newer samples: what a reversal gives back",
+    ("transfer", "parent_transfer_trace_id"): "read by the official clients",
     ("transfer", "failure_code"): "of a decline, in newer samples",
     ("transfer", "failure_message"): "of a decline, in newer samples",
     ("transfer", "address_verification"): "read by the official clients",
     ("transfer", "security_code_verification"): "read by the official clients",
     ("transfer", "externally_funded"): "read by the official clients",
+    ("authorization", "merchant"): "the newer name of whose authorization it is, beside the documented one",
+    ("authorization", "amount_requested"): "read by the official clients",
+    ("authorization", "capture_amount"): "of newer samples",
+    ("authorization", "fee"): "ours: of a capture that names none",
+    ("authorization", "statement_descriptor"): "ours: of the capture",
+    ("authorization", "failure_code"): "of a decline, in newer samples",
+    ("authorization", "failure_message"): "of a decline, in newer samples",
+    ("authorization", "address_verification"): "read by the official clients",
+    ("authorization", "security_code_verification"): "read by the official clients",
+    ("authorization", "additional_purchase_data"): "read by the official clients",
     ("user", "last_used_at"): "ours: whether a key is still in use",
     ("user", "previous_password_until"): "ours: until when a rotated secret still opens",
 }
@@ -55,37 +68,46 @@ MEMBERS_TO_COME = {("application_profile", "fee_profile"): "fees"}
 # Documented links to what does not exist yet, with what they wait for.
 LINKS_TO_COME = {
     "application": {
-        "disputes": "disputes", "authorizations": "authorizations", "settlements": "settlements",
-        "webhooks": "webhooks", "reversals": "reversals",
+        "disputes": "disputes", "webhooks": "webhooks",
     },
-    "identity": {
-        "settlements": "settlements", "authorizations": "authorizations", "disputes": "disputes",
-    },
-    "payment_instrument": {"authorizations": "authorizations"},
-    "transfer": {"reversals": "reversals", "fees": "fees", "disputes": "disputes", "fee_profile": "fees"},
+    "identity": {"disputes": "disputes"},
+    "transfer": {"fees": "fees", "disputes": "disputes", "fee_profile": "fees"},
 }  # fmt: skip
 # What is registered now. An app that adds a link moves it here from above.
 LINKS = {
     "application": {
         "self", "processors", "users", "owner_identity", "identities", "application_profile", "merchants",
-        "payment_instruments", "transfers", "tokens",
+        "payment_instruments", "transfers", "authorizations", "reversals", "settlements",
+        "tokens",
     },
     "identity": {
         "self", "application", "verifications", "merchants", "payment_instruments", "transfers",
-        "associated_identities",
+        "authorizations", "settlements", "associated_identities",
     },
     "user": {"self", "applications", "application"},
     "processor": {"self", "application"},
     "application_profile": {"self", "application", "risk_profile"},
-    "payment_instrument": {"self", "application", "identity", "transfers", "verifications", "updates"},
+    "payment_instrument": {
+        "self", "application", "identity", "transfers", "authorizations", "verifications", "updates",
+    },
     "verification": {"self", "application", "merchant", "payment_instrument"},
     "merchant": {"self", "application", "identity", "verifications", "verification", "merchant_profile"},
-    "transfer": {"self", "application", "merchant_identity", "payment_instruments", "source"},
+    "transfer": {
+        "self", "application", "merchant_identity", "payment_instruments", "reversals", "source", "destination",
+    },
+    "authorization": {"self", "application", "merchant_identity", "transfer"},
     "list of applications": {"self", "last"},
+    "list of authorizations": {"self", "last"},
     "list of identities": {"self", "last"},
 }  # fmt: skip
 # Documented nowhere, and there: a sibling of a documented link.
-LINKS_OF_OURS = {"transfer": {"merchant": "the newer name of whose sale it is"}}
+LINKS_OF_OURS = {
+    "transfer": {
+        "merchant": "the newer name of whose sale it is",
+        "parent": "of a reversal: the sale that it gives back",
+    },
+    "authorization": {"merchant": "the newer name of whose authorization it is"},
+}
 
 
 @dataclass
@@ -164,4 +186,4 @@ def is_id(value: Any) -> bool:
     return isinstance(value, str) and bool(ID.fullmatch(value))
 
 
-SINGULAR = {"applications": "application", "identities": "identity"}
+SINGULAR = {"applications": "application", "authorizations": "authorization", "identities": "identity"}

@@ -12,6 +12,7 @@ from tests.stack import Stack
 
 DOCUMENTED_ADMIN = "USimz3zSq5R2PqiEBXY6rSiJ:8bacba32-9550-48ff-b567-fe7648947041"
 DOCUMENTED_PARTNER = "USrkaK96dJw8fNXn5b71wQ9u:b0ddd02f-9018-47fc-be48-34399ffd700e"
+DOCUMENTED_PAYER = "UStt2KBTWJqwttvpRLfrj2xc:657ef015-2384-4cf9-b581-df4633fadbdd"
 DOCUMENTED_MERCHANTS = ("MUb37LGvcCV4sNdjyzuJZETx", "MUmMpVqaad7Va1YQR2soR3tq")
 """That of the guide's third step, and the other one that its last step names in its place."""
 
@@ -70,3 +71,42 @@ def test_getting_started_works_word_for_word(stack: Stack) -> None:
     assert (sold["merchant"], sold["source"]) == (merchant["id"], tokenised["id"])
     found = type_in(f"curl {stack.url}/transfers/{sold['id']} -u {partner}")
     assert (found["id"], found["state"], found["tags"]) == (sold["id"], "SUCCEEDED", {"test": "sale"})
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("guide", "owner", "other_owner", "card", "verified", "kind"),
+    [
+        (
+            "push-to-card", "IDbW447N4itVizGmsMCKyTb", "IDbW447N4itVizGmsMCKyTb", "PIb6ZHPqVSzJVLz7gLvyvDDy",
+            "PIribJS8ojEP2Zvube3NkBVk", ("CREDIT", "destination", "source", 1510),
+        ),
+        (
+            "pull-from-card", "ID2UeQDh42Cyvrw9iN9gaezk", "IDbW447N4itVizGmsMCKyTb", "PIa2qcZjdFpDK5fowhfyTq4Z",
+            "PIb6ZHPqVSzJVLz7gLvyvDDy", ("DEBIT", "source", "destination", 20000),
+        ),
+    ],
+)  # fmt: skip
+def test_money_to_and_from_a_card_works_word_for_word(
+    *, stack: Stack, guide: str, owner: str, other_owner: str, card: str, verified: str, kind: tuple[str, str, str, int]
+) -> None:
+    """The guides name another card in their third step than the one of the second, the last guide another owner."""
+    partner = "{MERCHANTRY_PARTNER_USERNAME}:{MERCHANTRY_PARTNER_PASSWORD}".format_map(stack.credentials)
+    identity, tokenise, verify, provision, transfer = [
+        step.replace(DOCUMENTED_HOST, stack.url).replace(DOCUMENTED_PAYER, partner) for step in steps_of(guide)
+    ]
+    type_, side, other_side, amount = kind
+
+    person = type_in(identity)["id"]
+    tokenised = type_in(tokenise.replace(owner, person))["id"]
+    asked = type_in(verify.replace(verified, tokenised))
+    merchant = type_in(provision.replace(other_owner, person))
+    moved = type_in(transfer.replace(card, tokenised))
+
+    assert (asked["payment_instrument"], asked["state"]) == (tokenised, "SUCCEEDED")
+    assert (merchant["processor"], merchant["onboarding_state"], merchant["identity"]) == (
+        "VISA_V1", "APPROVED", person,
+    )  # fmt: skip
+    assert (moved["type"], moved["state"], moved["amount"]) == (type_, "SUCCEEDED", amount)
+    assert (moved[side], moved[other_side], moved["merchant_identity"]) == (tokenised, None, person)
+    assert moved["tags"] == {"order_number": "21DFASJSAKAS"}

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tenancy.actors import Origin
-from tenancy.models import ApiUser
+from tenancy.actors import Origin, system
+from tenancy.models import ApiUser, Application
 from tenancy.services import authenticate_api_user
+from tenancy.transactions import transaction
 from tests.conftest import ApiClient
+from tests.factories.payments import let_time_pass
 from tests.factories.tenancy import Login, make_platform_login
 from tests.replay.comparison import LINKS, LINKS_TO_COME, Comparison
 from vault.secret import Secret
@@ -49,12 +51,16 @@ REPLAYS = {
     "getting started, in batches": [*_TENANT, *_GETTING_STARTED],
     "push to card": [
         *_OWNER, "push-to-card-1-recipient-identity", "push-to-card-2-payment-instrument",
-        "push-to-card-3-verify-card", "push-to-card-4-provision-recipient",
+        "push-to-card-3-verify-card", "push-to-card-4-provision-recipient", "push-to-card-5-payout",
     ],
     "pull from card": [
         *_OWNER, "push-to-card-1-recipient-identity", "push-to-card-2-payment-instrument",
         "pull-from-card-1-sender-identity", "pull-from-card-2-payment-instrument", "pull-from-card-3-verify-avs-cvv",
-        "pull-from-card-4-provision-sender",
+        "pull-from-card-4-provision-sender", "pull-from-card-5-pull-funds",
+    ],
+    "authorizations": [
+        *_TENANT, *_GETTING_STARTED[:5], "authorization-create", "authorization-create-3ds", "authorization-capture",
+        "authorization-fetch", "authorization-void",
     ],
     "identities": [*_OWNER, "identity-create-buyer", "identity-create-merchant", "identity-fetch", "identity-update"],
 }  # fmt: skip
@@ -85,6 +91,8 @@ INSTEAD = {
     # By default a sale is decided at once; the sample is of one that was submitted in a batch.
     ("getting started", "getting-started-6-sale"): {("transfer", "state"): "SUCCEEDED", **_SOLD_BY_ANOTHER},
     ("getting started, in batches", "getting-started-6-sale"): _SOLD_BY_ANOTHER,
+    # The sample provisions the recipient of the other guide, and not the sender that the guide has made.
+    ("pull from card", "pull-from-card-4-provision-sender"): {("merchant", "merchant_name"): "Jim Chang"},
 }
 # The card of the sample: none that the guide has made, but the documented test card with the same first six digits.
 _VERIFIED_CARD = {
@@ -94,20 +102,32 @@ _VERIFIED_CARD = {
     "expiration_year": 2040,
     "identity": "IDbW447N4itVizGmsMCKyTb",
 }
+_HOLD = {
+    "source": "PIqf952xmeuiF179wdMiPXrW",
+    "merchant_identity": "IDpHEprvRCz6Sp4BGTEgsyKk",
+    "tags": {"order_number": "21DFASJSAKAS"},
+    "currency": "USD",
+    "amount": 100,
+}
 MADE_BEFORE = {
+    "authorization-void": ("/authorizations", _HOLD, ["AUdewvSKCTaas8Gxhsx5mMt9"]),
     "push-to-card-3-verify-card": ("/payment_instruments", _VERIFIED_CARD, ["PIribJS8ojEP2Zvube3NkBVk"]),
     "pull-from-card-3-verify-avs-cvv": (
         "/payment_instruments", _VERIFIED_CARD, ["PIribJS8ojEP2Zvube3NkBVk", "PIb6ZHPqVSzJVLz7gLvyvDDy"],
     ),
 }  # fmt: skip
 """By example: what is made without a sample, and the documented ids that stand for it from then on."""
+_ANOTHER_MERCHANT = {
+    "MUmMpVqaad7Va1YQR2soR3tq": "MUb37LGvcCV4sNdjyzuJZETx",
+    "IDnj7MkxQSuwpKjvB5NKNipc": "IDpHEprvRCz6Sp4BGTEgsyKk",
+}
 # Ids of samples of another application or merchant than the one before them in the guide.
 STAND_INS = {
     "push-to-card-1-recipient-identity": {"APgYRdVa9gjX3tpNBHDqU3qP": "APkSa6G63hcfYPak632WZ97m"},
-    "getting-started-6-sale": {
-        "MUmMpVqaad7Va1YQR2soR3tq": "MUb37LGvcCV4sNdjyzuJZETx",
-        "IDnj7MkxQSuwpKjvB5NKNipc": "IDpHEprvRCz6Sp4BGTEgsyKk",
-    },
+    "pull-from-card-4-provision-sender": {"IDbW447N4itVizGmsMCKyTb": "ID2UeQDh42Cyvrw9iN9gaezk"},
+    "pull-from-card-5-pull-funds": {"IDazfHJFgAcgfhAV2rK6H6ob": "ID2UeQDh42Cyvrw9iN9gaezk"},
+    "getting-started-6-sale": _ANOTHER_MERCHANT,
+    "authorization-create-3ds": _ANOTHER_MERCHANT,
 }
 
 
@@ -197,12 +217,41 @@ def test_the_list_of_identities_is_answered_as_documented() -> None:
     assert replayer.differences(example, answer.json()) == []
 
 
+def test_the_list_of_authorizations_is_answered_as_documented() -> None:
+    """The five of the sample, made in their order, captured and voided; the void is through by then."""
+    replayer, example = Replayer(), EXAMPLES["authorization-list"]
+    for step in (*_TENANT, *_GETTING_STARTED[:5]):
+        assert replayer.differences(EXAMPLES[step], replayer.send(EXAMPLES[step]).json()) == []
+    for documented, known in _ANOTHER_MERCHANT.items():
+        replayer.comparison.ids[documented] = replayer.comparison.ids[known]
+    partner = replayer.clients["partner"]
+
+    for document in reversed(example["response"]["_embedded"]["authorizations"]):
+        body = {name: document[name] for name in (*_HOLD, "idempotency_id")}
+        made = partner.post("/authorizations", replayer.comparison.translated(body)).json()["id"]
+        replayer.comparison.ids[document["id"]] = made
+        if document["transfer"]:
+            assert partner.put(f"/authorizations/{made}", {"capture_amount": 100, "fee": 10}).status_code == 200
+        if document["is_void"]:
+            assert partner.put(f"/authorizations/{made}", {"void_me": True}).status_code == 200
+    with transaction(by=system("test")):
+        application = Application.objects.get(
+            pk=Application.parse_id(replayer.comparison.ids["APkSa6G63hcfYPak632WZ97m"])
+        )
+    let_time_pass(application, 3)
+    answer = replayer.send(example)
+
+    assert answer.json()["page"] == example["response"]["page"]
+    assert replayer.differences(example, answer.json()) == []
+
+
 def test_the_root_names_every_list_that_is_served() -> None:
     links = Replayer().clients["admin"].get("/").json()["_links"]
 
     assert {rel: link["href"].removeprefix("http://testserver") for rel, link in links.items()} == {
         "self": "/", "applications": "/applications", "identities": "/identities", "merchants": "/merchants",
-        "payment_instruments": "/payment_instruments", "transfers": "/transfers", "users": "/users",
+        "payment_instruments": "/payment_instruments", "transfers": "/transfers",
+        "authorizations": "/authorizations", "settlements": "/settlements", "users": "/users",
         "verifications": "/verifications", "review_queue": "/review_queue",
         "application_profiles": "/application_profiles", "merchant_profiles": "/merchant_profiles",
         "risk_profiles": "/risk_profiles",
@@ -220,8 +269,10 @@ def test_documented_links_are_registered_or_named_as_to_come(kind: str) -> None:
 
 
 def test_every_example_of_the_sections_is_replayed() -> None:
-    sections = re.compile(r"(create-application|application|identity)-")
-    replayed = {example for steps in REPLAYS.values() for example in steps} | {"identity-list"}
+    sections = re.compile(
+        r"(create-application|application|identity|authorization|push-to-card|pull-from-card|getting-started)-"
+    )
+    replayed = {example for steps in REPLAYS.values() for example in steps} | {"identity-list", "authorization-list"}
 
     assert {example for example in EXAMPLES if sections.match(example)} <= replayed
 
