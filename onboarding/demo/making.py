@@ -103,6 +103,13 @@ def settle(*, resource_id: uuid.UUID, at: datetime, by: Actor) -> None:
             attempts.resolve(attempt.pk, attempt.application_id)
 
 
+def add_instrument(identity: Identity, told: Mapping[str, Any], at: datetime, made: Made, by: Actor) -> None:
+    """Give an identity an instrument: the body of the API without the identity."""
+    body = InstrumentInput(data={**told, "identity": identity.public_id}, context={"now": at})
+    with then(at):
+        made.instruments[identity.pk].append(create_payment_instrument(values=_validated(body), by=by, at=at))
+
+
 def _settle_open_attempts(plan: Plan, by: Actor) -> None:
     """Of a run that was cut off, so that nothing is made twice whose answer was already on its way."""
     with transaction(by=by):
@@ -140,10 +147,10 @@ def _ensure_application(plan: Plan, position: int) -> Application:
         )
         by = system("Demo")  # sees the new application too
     _ensure_processors(application, position, founded, by)
-    if position == 2 and application.settlement_enabled:
+    if position == 2 and not application.card_cvv_required:
         application = tenancy.update_application(
             application=application,
-            values={"settlement_enabled": False, "card_cvv_required": True},
+            values={"card_cvv_required": True},
             by=by,
             at=plan.now - timedelta(days=3, hours=5),
         )
@@ -176,7 +183,7 @@ def _ensure_business(business: Business, made: Made, by: Actor) -> None:
     identity = _ensure_identity(business, made, by)
     ensure_owners(business, identity, by)
     if not made.instruments[identity.pk]:
-        _add_instrument(identity, business.bank_account, business.made_at + timedelta(minutes=9), made, by)
+        add_instrument(identity, business.bank_account, business.made_at + timedelta(minutes=9), made, by)
     if business.fate != Fate.NOT_SENT and identity.pk not in made.merchants:
         with then(business.provisioned_at) as at:
             made.merchants[identity.pk] = provision_merchant(
@@ -216,7 +223,7 @@ def _review(business: Business, merchant: Merchant, by: Actor) -> None:
 def _ensure_buyer(buyer: Buyer, made: Made, by: Actor) -> None:
     identity = _ensure_identity(buyer, made, by)
     for card in buyer.cards[len(made.instruments[identity.pk]) :]:
-        _add_instrument(identity, card.body, card.made_at, made, by)
+        add_instrument(identity, card.body, card.made_at, made, by)
     if buyer.is_recipient and identity.pk not in made.merchants:
         with then(buyer.cards[-1].made_at + timedelta(minutes=20)) as at:
             made.merchants[identity.pk] = provision_merchant(
@@ -228,14 +235,14 @@ def _ensure_words_on_cards(plan: Plan, made: Made, by: Actor) -> None:
     """Cards that are paid to are verified; a buyer of the first application has saved one, and it was renewed."""
     for buyer in plan.buyers:
         if buyer.is_recipient:
-            card = made.instruments[made.identities[buyer.key].pk][-1]
+            card = made.instrument_of(buyer, buyer.cards[-1])
             with then(card.created_at + cards.VERIFIED_AFTER) as at:
                 cards.ensure_verified(card, by=by, at=at)
     keeper = next(buyer for buyer in plan.buyers if buyer.owner == 0 and not buyer.is_recipient)
     identity = made.identities[keeper.key]
     if not any(card.tags == cards.TAGS for card in made.instruments[identity.pk]):
         body = {**keeper.cards[0].body, "number": cards.RENEWED, "tags": cards.TAGS}
-        _add_instrument(identity, body, keeper.cards[-1].made_at + cards.SAVED_AFTER, made, by)
+        add_instrument(identity, body, keeper.cards[-1].made_at + cards.SAVED_AFTER, made, by)
     saved = next(card for card in made.instruments[identity.pk] if card.tags == cards.TAGS)
     with then(saved.created_at + cards.VERIFIED_AFTER) as at:
         cards.ensure_verified(saved, by=by, at=at)
@@ -268,12 +275,6 @@ def _ensure_identity(someone: Someone, made: Made, by: Actor) -> Identity:
             at=someone.made_at,
         )
     return made.identities[someone.key]
-
-
-def _add_instrument(identity: Identity, told: Mapping[str, Any], at: datetime, made: Made, by: Actor) -> None:
-    body = InstrumentInput(data={**told, "identity": identity.public_id}, context={"now": at})
-    with then(at):
-        made.instruments[identity.pk].append(create_payment_instrument(values=_validated(body), by=by, at=at))
 
 
 def _update(identity: Identity, entity: Mapping[str, Any], by: Actor, at: datetime) -> None:

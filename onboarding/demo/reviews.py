@@ -14,7 +14,11 @@ WHY = "The website belongs to another company. Tell the one on which the busines
 def waiting_item(merchant: Merchant, *, by: Actor) -> ReviewItem | None:
     """The item that waits for a word; None where it was given, as by a run that was cut off."""
     with transaction(by=by):
-        items = ReviewItem.objects.visible_to(by).filter(merchant=merchant, outcome__in=ReviewItem.Outcome.open())
+        items = ReviewItem.objects.visible_to(by).filter(
+            merchant=merchant,
+            entity_type=ReviewItem.EntityType.MERCHANT,
+            outcome__in=ReviewItem.Outcome.open(),
+        )
         return items.filter(decision="").first()
 
 

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.html import strip_tags
 
-from portal.design.values import EXPONENTS
+from portal.design.values import EXPONENTS, money
 
 _AS_WRITTEN = re.compile(r"-?\$?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 _DIGITS = 13  # ten before the point, as the largest amount of the API has, and up to three behind it
@@ -34,3 +35,14 @@ def minor_units(amount: Decimal, currency: str) -> int:
     if scaled != scaled.to_integral_value():
         raise forms.ValidationError(f"{currency} has {exponent} decimal places.")
     return int(scaled)
+
+
+def units(amount: int, currency: str) -> str:
+    """Minor units as one would type them: 1250 and USD become 12.50."""
+    exponent = EXPONENTS.get(currency.upper(), 2)
+    return f"{Decimal(amount).scaleb(-exponent):.{exponent}f}"
+
+
+def amount_in_words(amount: int, currency: str) -> str:
+    """An amount within a sentence: 1,250.00 USD."""
+    return strip_tags(money(amount, currency))

@@ -1,4 +1,4 @@
-"""The form of a sale. It asks; the rules are those of the API's body and of the service."""
+"""The form of a sale, or of a hold. It asks; the rules are those of the API's body and of the service."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -17,18 +17,24 @@ from resources.errors import DomainError, FieldError, FieldErrors
 from vault.secret import Fleeting
 
 SECURITY_CODE = "security_code"
+CHARGE, HOLD = "charge", "hold"
+PURPOSES = (
+    (CHARGE, "Charge: the money is taken"),
+    (HOLD, "Hold: nothing is taken until it is captured, within seven days"),
+)
 _OTHER_CARD = "source_id"
 
 
 class SaleForm(forms.Form):
-    """What is charged to which card. `body` is the validated body of POST /transfers, once the form is valid.
+    """What is charged to which card or bank account, or held on which card; without `accounts`, of cards alone.
 
-    Its hidden key is the idempotency key: a form that is sent twice makes one transfer. `security_code` is asked for
-    beside the charge alone, is no part of the body, and does not come back. Where money is real none comes through a
-    page.
+    `body` is the validated body of POST /transfers, whose members both have in common, once the form is valid. Its
+    hidden key is the idempotency key: a form that is sent twice acts once. `security_code` is asked for beside the act
+    alone, is no part of the body, and does not come back. Where money is real none comes through a page.
     """
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    purpose = forms.ChoiceField(label="Charge or hold", choices=PURPOSES, widget=forms.RadioSelect, required=False)
     amount = UnitsField(label="Amount")
     currency = forms.ChoiceField(label="Currency")
     source = forms.ChoiceField(label="Card", required=False)
@@ -36,7 +42,7 @@ class SaleForm(forms.Form):
         label="Another card's id",
         required=False,
         max_length=64,
-        help_text="Begins with PI. It is charged instead of the card chosen above.",
+        help_text="Begins with PI. It is used instead of the one chosen above.",
     )
     fee = UnitsField(
         label="Fee", required=False, help_text="What the partner keeps of the amount; the rest is the merchant's."
@@ -64,6 +70,7 @@ class SaleForm(forms.Form):
         *,
         merchant: Merchant,
         cards: Iterable[PaymentInstrument],
+        accounts: Iterable[PaymentInstrument] | None = None,
         currencies: Iterable[str],
         initial: Mapping[str, Any],
     ) -> None:
@@ -73,7 +80,15 @@ class SaleForm(forms.Form):
         self.code: Fleeting | None = None
         if settings.IS_LIVE:
             del self.fields[SECURITY_CODE]
-        self._offer("source", [("", "Choose a card"), *((card.public_id, card_in_words(card)) for card in cards)])
+        what = "a card" if accounts is None else "a card or bank account"
+        if accounts is not None:
+            self.fields["source"].label = "Card or bank account"
+            self.fields[_OTHER_CARD].label = "Another one's id"
+        groups = {"Cards": _choices(cards), "Bank accounts": _choices(accounts or ())}
+        found = [(name, choices) for name, choices in groups.items() if choices]
+        offered = found if len(found) > 1 else [choice for _, choices in found for choice in choices]
+        self._offer("source", [("", f"Choose {what}"), *offered])
+        self._none_chosen = f"Choose {what}, or name one by its id."
         self._offer("currency", [(currency, currency) for currency in currencies])
 
     def clean(self) -> dict[str, Any]:
@@ -98,6 +113,15 @@ class SaleForm(forms.Form):
             self.add_error(self._field_of(refusal), str(refusal))
 
     @property
+    def act(self) -> str:
+        """What is to happen: a charge, unless a hold was chosen."""
+        return HOLD if self.data.get("purpose") == HOLD else CHARGE
+
+    @property
+    def is_hold(self) -> bool:
+        return self.act == HOLD
+
+    @property
     def is_in_order(self) -> bool:
         """Whether nothing is wrong but the security code, if that."""
         return set(self.errors) <= {SECURITY_CODE}
@@ -111,13 +135,13 @@ class SaleForm(forms.Form):
         """Show the security code as a field that has to be filled in."""
         self.fields[SECURITY_CODE].required = True
 
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def _offer(self, name: str, choices: list[Any]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
 
     def _told(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         source = cleaned.get(_OTHER_CARD) or cleaned.get("source")
         if not source and not {"source", _OTHER_CARD} & set(self.errors):
-            self.add_error("source", "Choose a card, or name one by its id.")
+            self.add_error("source", self._none_chosen)
         told = {
             "merchant": self.merchant.public_id,
             "source": source,
@@ -167,7 +191,12 @@ class SaleForm(forms.Form):
         return name if name in self.fields else None
 
 
-def card_in_words(card: PaymentInstrument) -> str:
-    """A card as one chooses it: its network and last four, whose it is, until when."""
-    expiry = f"expires {card.expiration_month:02}/{card.expiration_year}" if card.expiration_year else ""
-    return ", ".join(part for part in (card.display_name, card.name, expiry) if part)
+def _choices(instruments: Iterable[PaymentInstrument]) -> list[tuple[str, str]]:
+    return [(instrument.public_id, instrument_in_words(instrument)) for instrument in instruments]
+
+
+def instrument_in_words(instrument: PaymentInstrument) -> str:
+    """A card or bank account as one chooses it: what it is, whose, and until when a card is good."""
+    year = instrument.expiration_year
+    expiry = f"expires {instrument.expiration_month:02}/{year}" if year else ""
+    return ", ".join(part for part in (instrument.display_name, instrument.name, expiry) if part)

@@ -1,103 +1,72 @@
-"""What pages tell of a transfer: facts, what its state means for whoever charges, and its legs in the ledger."""
+"""What pages of payments have in common: what they are paid with, how they failed, and their legs in the ledger."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from onboarding.models import PaymentInstrument
 from onboarding.portal.facts import code
-from payments.models import LedgerAccount, Posting, Transfer
-from portal.attempts import why_unknown
-from portal.design.states import badge, words
-from portal.design.values import moment, money
-from providers.attempts import NOT_EXECUTED
-from providers.models import Attempt
+from payments.models import LedgerAccount, Payment, Posting
+from portal.design.states import words
+from portal.design.values import money
 
 Facts = list[tuple[str, Any]]
+Notice = Mapping[str, str]
 
 _CURRENCY = "USD"  # of a merchant that has sold nothing yet
-_OVER = frozenset({Transfer.State.FAILED.value, Transfer.State.CANCELED.value})
 _CREDITED = frozenset({LedgerAccount.Kind.MERCHANT_BALANCE.value, LedgerAccount.Kind.PARTNER_FEES.value})
 _BALANCES = {
     LedgerAccount.Kind.PROCESSOR_CLEARING.value: "Owed by the processor",
     LedgerAccount.Kind.MERCHANT_BALANCE.value: "Owed to the merchant",
     LedgerAccount.Kind.PARTNER_FEES.value: "Kept as fees",
+    LedgerAccount.Kind.OPERATING_FUNDS.value: "Put in by the operator",
 }
 
 
-def transfer_facts(transfer: Transfer) -> Facts:
-    failure: Facts = [("Reason", transfer.failure_message), ("Failure code", _code(transfer.failure_code))]
-    shares: Facts = [("Left for the merchant", money(transfer.amount - transfer.fee, transfer.currency))]
+def instrument_name(payment: Payment) -> str:
+    """What a person calls the card or bank account, from what the row copied of it: Visa •••• 0006."""
+    known = PaymentInstrument(
+        type=payment.instrument_type, brand=payment.instrument_brand, last_four=payment.instrument_last_four
+    )
+    return known.display_name
+
+
+def paying(payment: Payment) -> str:
+    """What is charged, in a sentence: the card, or the account."""
+    return "account" if payment.instrument_type == PaymentInstrument.Type.BANK_ACCOUNT else "card"
+
+
+def instrument_label(payment: Payment) -> str:
+    return PaymentInstrument.Type(payment.instrument_type).label.removeprefix("Payment ").capitalize()
+
+
+def failure_facts(payment: Payment) -> Facts:
+    if not payment.failure_code:
+        return []
+    return [("Reason", payment.failure_message), ("Failure code", code(payment.failure_code))]
+
+
+def check_facts(payment: Payment) -> Facts:
+    """What the issuer found about address and security code."""
     return [
-        *(failure if transfer.failure_code else []),
-        ("Amount", money(transfer.amount, transfer.currency)),
-        ("Fee", money(transfer.fee, transfer.currency)),
-        *([] if transfer.state in _OVER else shares),
-        ("Type", transfer.get_type_display()),
-        ("Statement descriptor", transfer.statement_descriptor),
-        ("Trace id", _code(transfer.trace_id)),
-        ("Idempotency id", _code(transfer.idempotency_id)),
-        ("Address check", _check(transfer.address_verification)),
-        ("Security code check", _check(transfer.security_code_verification)),
-        ("Ready to settle", moment(transfer.ready_to_settle_at)),
-        ("Created", moment(transfer.created_at)),
-        ("Updated", moment(transfer.updated_at)),
+        ("Address check", _check(payment.address_verification)),
+        ("Security code check", _check(payment.security_code_verification)),
     ]
 
 
-def state_in_list(transfer: Transfer) -> SafeString:
-    """The state, and why where it failed."""
-    if not transfer.failure_code:
-        return badge(transfer.state)
-    reason = words(transfer.failure_code)
-    return format_html('<span class="cell-lines">{}<small>{}</small></span>', badge(transfer.state), reason)
+def link(url: str, text: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, text)
 
 
-def notice_of(
-    transfer: Transfer, attempt: Attempt | None, *, is_contradicted: bool = False
-) -> Mapping[str, str] | None:
-    """What whoever stands at the counter has to know of the state: level, title, text. None where all is well."""
-    if is_contradicted:
-        return {
-            "level": "error",
-            "title": "The provider contradicts this state",
-            "text": "What it said later does not fit what is shown here. Do not charge again before somebody has "
-            "looked it up at the provider.",
-        }
-    if transfer.state == Transfer.State.SUCCEEDED:
-        return None
-    if transfer.state == Transfer.State.PENDING:
-        return _notice_of_pending(attempt)
-    reason = transfer.failure_message or "The provider gave no reason."
-    if transfer.state == Transfer.State.CANCELED:
-        return {"level": "info", "title": "Canceled. The card was not charged.", "text": reason}
-    if transfer.failure_code in NOT_EXECUTED:
-        text = f"{reason} It is safe to charge again."
-        return {"level": "error", "title": "Not carried out. The card was not charged.", "text": text}
-    return {"level": "error", "title": "Declined. The card was not charged.", "text": reason}
+def code_or_none(text: str | None) -> SafeString | None:
+    return code(text) if text else None
 
 
-def _notice_of_pending(attempt: Attempt | None) -> Mapping[str, str]:
-    if attempt is not None and attempt.state == Attempt.State.WAITING:
-        return {
-            "level": "info",
-            "title": "Waiting at the provider",
-            "text": "The provider has accepted the sale and carries it out with its next batch. Do not charge again.",
-        }
-    if attempt is not None and attempt.state == Attempt.State.CLAIMED and attempt.leased_until > timezone.now():
-        return {
-            "level": "info",
-            "title": "On its way to the provider",
-            "text": "The answer takes a few seconds. Do not charge again meanwhile.",
-        }
-    reason = why_unknown(attempt)
-    if attempt is not None and attempt.is_open and attempt.next_check_at is not None:
-        text = f"{reason} Do not charge again yet; we keep asking."
-    else:
-        text = f"{reason} We have stopped asking. Do not charge again before somebody has looked it up at the provider."
-    return {"level": "warning", "title": "Outcome not known", "text": text}
+def notice(level: str, title: str, text: str, **link: str) -> Notice:
+    """Level, title and text for `_notice.html`; `url` and `link` where it leads on."""
+    return {"level": level, "title": title, "text": text, **link}
 
 
 def ledger_rows(postings: Iterable[Posting]) -> list[dict[str, Any]]:
@@ -145,7 +114,3 @@ def balance_facts(accounts: Iterable[LedgerAccount]) -> Facts:
 
 def _check(result: str | None) -> str | None:
     return words(result) if result else None
-
-
-def _code(text: str | None) -> SafeString | None:
-    return code(text) if text else None

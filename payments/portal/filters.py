@@ -1,21 +1,42 @@
-"""The filter panel of the list of transfers: that of the API, with amounts in currency units."""
+"""The filter panels of the lists of payments: those of the API, with amounts in currency units."""
 
 from decimal import Decimal
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from api.filters import PublicIdFilter
-from onboarding.models import Identity, Merchant
+from api.filters import ListFilter, PublicIdFilter, TextFilter, ValueFilter
+from onboarding.filters import WaitingReviewSearch, WordedFilter
+from onboarding.models import Identity, Merchant, ReviewItem
 from onboarding.portal.filters import BrandFilter
-from payments.filters import TransferSearch
+from payments.filters import AuthorizationSearch, TransferSearch
 from payments.forms.amounts import UnitsField, minor_units
+from payments.models import Settlement, TransferBatch
+from payments.settlement_filters import SettlementFilter
+from resources import ids
+from resources.folded import begins
 from tenancy.models import Application, Processor
 
 _CURRENCY = "USD"  # the panel names none; amounts in it are read with two places
 _EXAMPLE = "In currency units, for example 12.50."
+_NAMED = 1_000  # merchants whose name begins alike, at most
+_FIRST_OF_SETTLEMENTS = (
+    "q",
+    "status",
+    "outcome",
+    "flag",
+    "amount",
+    "amount__gte",
+    "amount__lte",
+    "amount__gt",
+    "amount__lt",
+    "currency",
+    "processor",
+    "processor_type",
+    "merchant_id",
+)
 _FIRST = (
     "q",
     "state",
@@ -32,6 +53,8 @@ _FIRST = (
     "instrument_account_last4",
     "instrument_type",
     "type",
+    "is_void",
+    "batch_id",
 )
 
 
@@ -50,8 +73,11 @@ class AmountFilter(django_filters.Filter):
         return found
 
 
-class TransferPanel(TransferSearch):
-    """The documented filters as the portal asks for them: what one looks for most comes first."""
+class _InUnits(django_filters.FilterSet):
+    """The documented filters as the portal asks for them: what one looks for most comes first.
+
+    It stands before what it changes: of two declarations that of the first base is taken.
+    """
 
     application_id = PublicIdFilter(
         related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
@@ -67,11 +93,11 @@ class TransferPanel(TransferSearch):
     )
     merchant_processor_id = PublicIdFilter(
         related=Processor,
-        field_name="merchant__enabled_processor_id",
+        field_name="processor_id",
         label="Processor id",
         help_text="Begins with PR.",
     )
-    instrument_brand_type = BrandFilter(field_name="source__brand", label="Card brand")
+    instrument_brand_type = BrandFilter(field_name="instrument_brand", label="Card brand")
     amount = AmountFilter(label="Amount", help_text=_EXAMPLE)
     amount__gt = AmountFilter(field_name="amount", lookup_expr="gt", label="Amount above")
     amount__gte = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
@@ -79,4 +105,114 @@ class TransferPanel(TransferSearch):
     amount__lte = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount until")
 
     def get_form_class(self) -> type[forms.Form]:
-        return type("TransferPanelForm", (super().get_form_class(),), {"field_order": _FIRST})
+        return type("PaymentPanelForm", (super().get_form_class(),), {"field_order": _FIRST})
+
+
+class TransferPanel(_InUnits, TransferSearch):
+    """Transfers, as the portal asks for them."""
+
+    batch_id = PublicIdFilter(
+        related=TransferBatch, field_name="batch_id", label="Batch id", help_text="Begins with BT."
+    )
+
+
+class AuthorizationPanel(_InUnits, AuthorizationSearch):
+    """Authorizations, likewise."""
+
+
+class SettlementPanel(SettlementFilter):
+    """Settlements, as the portal asks for them; `q` is an id, or the beginning of a merchant's name."""
+
+    q = TextFilter(method="by_anything", label="Id or merchant's name")
+    application_id = PublicIdFilter(
+        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
+    )
+    identity_id = PublicIdFilter(
+        related=Identity, field_name="identity_id", label="Merchant's identity id", help_text="Begins with ID."
+    )
+    merchant_id = PublicIdFilter(
+        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
+    )
+    processor = ValueFilter(values=Processor.Name.values, method="by_processor", label="Processor")
+    status = WordedFilter(called=dict(Settlement.Status.choices), label="Status")
+    amount = AmountFilter(field_name="total_amount", label="Amount before fees", help_text=_EXAMPLE)
+    amount__gt = AmountFilter(field_name="total_amount", lookup_expr="gt", label="Amount above")
+    amount__gte = AmountFilter(field_name="total_amount", lookup_expr="gte", label="Amount from")
+    amount__lt = AmountFilter(field_name="total_amount", lookup_expr="lt", label="Amount below")
+    amount__lte = AmountFilter(field_name="total_amount", lookup_expr="lte", label="Amount until")
+
+    def get_form_class(self) -> type[forms.Form]:
+        return type("SettlementPanelForm", (super().get_form_class(),), {"field_order": _FIRST_OF_SETTLEMENTS})
+
+    def by_anything(self, queryset: QuerySet[Settlement], _name: str, value: str) -> QuerySet[Settlement]:
+        text = value.strip()
+        for model, column in ((Settlement, "pk"), (Merchant, "merchant_id")):
+            try:
+                return queryset.filter(**{column: model.parse_id(text)})
+            except ids.MalformedId:
+                continue
+        named = Merchant.objects.filter(begins("merchant_name", text)).values_list("pk", flat=True)
+        return queryset.filter(merchant_id__in=list(named[:_NAMED]))
+
+
+class WaitingSettlementPanel(WaitingReviewSearch):
+    """Settlements that wait for a word: by what their settlement is, and since when it waits."""
+
+    q = TextFilter(method="by_anything", label="Settlement id, or merchant's name or id")
+    flag = WordedFilter(called=dict(Settlement.Flag.choices), method="by_flag", label="Flag")
+    processor_type = ValueFilter(values=Processor.Name.values, label="Processor")
+    currency = TextFilter(method="by_currency", label="Currency")
+    amount = AmountFilter(method="by_amount", label="Amount before fees", help_text=_EXAMPLE)
+    amount__gte = AmountFilter(method="by_amount", label="Amount from")
+    amount__lte = AmountFilter(method="by_amount", label="Amount until")
+    application_id = PublicIdFilter(
+        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
+    )
+
+    def get_form_class(self) -> type[forms.Form]:
+        return type("ReviewPanelForm", (super().get_form_class(),), {"field_order": _FIRST_OF_SETTLEMENTS})
+
+    def by_anything(self, queryset: QuerySet[ReviewItem], name: str, value: str) -> QuerySet[ReviewItem]:
+        try:
+            return queryset.filter(entity_id=Settlement.parse_id(value.strip()))
+        except ids.MalformedId:
+            return super().by_anything(queryset, name, value)
+
+    def by_flag(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
+        return _of_settlements(queryset, flags__contains=[value]) if value else queryset
+
+    def by_currency(self, queryset: QuerySet[ReviewItem], _name: str, value: str) -> QuerySet[ReviewItem]:
+        return _of_settlements(queryset, currency=value.strip().upper())
+
+    def by_amount(self, queryset: QuerySet[ReviewItem], name: str, value: Decimal | None) -> QuerySet[ReviewItem]:
+        if value is None:
+            return queryset
+        return _of_settlements(queryset, **{f"total_{name}": minor_units(value, _CURRENCY)})
+
+
+class DecidedSettlementPanel(WaitingSettlementPanel):
+    """The same over what was decided."""
+
+    outcome = WordedFilter(called={"ACCEPTED": "Approved", "REJECTED": "Rejected"}, label="Outcome")
+
+
+def _of_settlements(items: QuerySet[ReviewItem], **conditions: Any) -> QuerySet[ReviewItem]:
+    """Those whose settlement is like this; each is looked up by its key, so that the list keeps its order."""
+    its = Settlement.objects.filter(application=OuterRef("application"), pk=OuterRef("entity_id"), **conditions)
+    return items.filter(Exists(its))
+
+
+class BatchPanel(ListFilter[TransferBatch]):
+    """Batches, which the API does not list."""
+
+    q = TextFilter(method="by_id", label="Batch id")
+    state = ValueFilter(values=TransferBatch.State.values, label="State")
+    application_id = PublicIdFilter(
+        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
+    )
+
+    def by_id(self, queryset: QuerySet[TransferBatch], _name: str, value: str) -> QuerySet[TransferBatch]:
+        try:
+            return queryset.filter(pk=TransferBatch.parse_id(value.strip()))
+        except ids.MalformedId:
+            return queryset.none()

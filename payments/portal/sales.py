@@ -1,7 +1,7 @@
-"""A sale by hand: whose it is, what is charged, a look at what will happen, and then the charge."""
+"""A sale by hand: whose it is, what is charged or held, a look at what will happen, and then the act."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -19,10 +19,14 @@ from onboarding.models import Merchant, PaymentInstrument
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import SentBefore, new_key, once, renew
 from payments import services
-from payments.forms.sales import SECURITY_CODE, SaleForm
-from payments.models import Transfer
+from payments.forms.amounts import amount_in_words
+from payments.forms.sales import CHARGE, HOLD, SECURITY_CODE, SaleForm
+from payments.models import HOLD_LASTS, Authorization, Transfer
+from payments.portal.authorization_facts import page_of as page_of_authorization
+from payments.portal.facts import paying
 from payments.portal.selling import able_to_sell, obstacle_to_sales
-from payments.services.admission import Admission, SecurityCodeNeeded, admit
+from payments.portal.transfer_facts import page_of as page_of_transfer
+from payments.services.admission import Admission, Purpose, SecurityCodeNeeded, admit, takes_bank_debits
 from portal.design.values import moment, money
 from portal.views import Page
 from resources import ids
@@ -33,14 +37,19 @@ from tenancy.transactions import transaction
 
 OPERATION = "portal new sale"
 OFFERED = 50
-"""How many of the application's newest cards one chooses from; any other is named by its id."""
+"""How many of the application's newest cards and accounts one chooses from; any other is named by its id."""
 
 _LONGEST = 2000  # an address that every browser and server takes; many tags make a longer one
 
 _SENT_BEFORE = (
-    "This form was sent before with other values, and that sale was made. Nothing was charged now. Look at the first "
-    "sale, and send this one once more if it is to be charged as well."
+    "This form was sent before with other values, and that was done. Nothing was charged or held now. Look at the "
+    "first one, and send this once more if it is to be done as well."
 )
+_NOT_TWICE = {
+    CHARGE: "The form was sent twice. Nothing was charged a second time.",
+    HOLD: "The form was sent twice. Nothing was held a second time.",
+}
+_PAGES = {Transfer.KIND: ("payments:transfer", Transfer), Authorization.KIND: ("payments:authorization", Authorization)}
 _COLUMNS = (
     {"label": "Merchant"},
     {"label": "Processor"},
@@ -50,7 +59,10 @@ _COLUMNS = (
 
 
 class ChooseMerchant(TenantList):
-    """Whose sale it is. `?merchant=` goes on to its form, and so does the only merchant; `?source=` names the card."""
+    """Whose sale it is. `?merchant=` goes on to its form, and so does the only merchant.
+
+    `?source=` names the card, and `?purpose=hold` is passed on as well.
+    """
 
     permission = Permission.CREATE_TRANSFERS
     section = "transfers"
@@ -90,16 +102,16 @@ class ChooseMerchant(TenantList):
         return {"breadcrumbs": [("Transfers", reverse("payments:transfers")), ("New sale", "")]}
 
     def _form_of(self, merchant: Merchant) -> str:
-        source = self.request.GET.get("source")
+        told = {name: value for name in ("source", "purpose") if (value := self.request.GET.get(name))}
         address = reverse("payments:create-transfer", args=[merchant.public_id])
-        return f"{address}?{urlencode({'source': source})}" if source else address
+        return f"{address}?{urlencode(told)}" if told else address
 
 
 class CreateTransfer(Page):
-    """The form of a sale, and the charge itself: `step` is `review`, `edit` or `charge`.
+    """The form of a sale, and the act itself: `step` is `review`, `edit`, or what was chosen, `charge` or `hold`.
 
-    A review has an address of its own, so that a step back in the browser after the charge leads to it, not to a form
-    that wants to be sent again. It charges nothing; the same key in it charges nothing a second time.
+    A review has an address of its own, so that a step back in the browser after the act leads to it, not to a form
+    that wants to be sent again. It does nothing; the same key in it does nothing a second time.
     """
 
     permission = Permission.CREATE_TRANSFERS
@@ -116,34 +128,58 @@ class CreateTransfer(Page):
         step = request.POST.get("step")
         if not form.is_in_order or step == "edit":
             return self._show(form)
-        if step == "charge" and form.is_valid():
-            return self._charge(form)
+        if step == form.act and form.is_valid():
+            return self._act(form)
         review = self._review(form)
         address = f"{request.path}?{urlencode({**form.sent, 'step': 'review'})}"
         return review if form.errors or len(address) > _LONGEST else HttpResponseRedirect(address)
 
     def _form(self, merchant: str, data: Any, *, named: str) -> SaleForm:
-        """The form with the cards and currencies that there are. Raises NotVisible."""
+        """The form with the instruments and currencies that there are. Raises NotVisible."""
         with transaction(by=self.actor):
             visible = Merchant.objects.visible_to(self.actor)
             row: Merchant = find(visible.select_related("application", "enabled_processor"), merchant)
-            cards = self._cards(row, named)
-        currencies = row.enabled_processor.application_config.get("default_currencies") or ["USD"]
-        chosen = named if cards and cards[0].public_id == named else ""
-        initial = {"key": new_key(), "source": chosen}
-        return SaleForm(data, merchant=row, cards=cards, currencies=currencies, initial=initial)
-
-    def _cards(self, merchant: Merchant, named: str) -> list[PaymentInstrument]:
-        """The newest cards that can be charged; the named one, if it is one of them, stands first."""
-        cards = PaymentInstrument.objects.visible_to(self.actor).filter(
-            application_id=merchant.application_id, type=PaymentInstrument.Type.PAYMENT_CARD, enabled=True
+            config = row.enabled_processor.application_config
+            cards, accounts = self._cards(row), self._accounts(row) if takes_bank_debits(config) else None
+            chosen = self._chosen(row, named, debits_bank_accounts=accounts is not None)
+        if chosen is not None and (beside := cards if chosen.is_card else accounts) is not None:
+            beside[:] = [chosen, *(other for other in beside if other.pk != chosen.pk)]
+        purpose = HOLD if self.request.GET.get("purpose") == HOLD else CHARGE
+        return SaleForm(
+            data,
+            merchant=row,
+            cards=cards,
+            accounts=accounts,
+            currencies=config.get("default_currencies") or ["USD"],
+            initial={"key": new_key(), "source": chosen.public_id if chosen else "", "purpose": purpose},
         )
-        newest = list(cards.order_by("-created_at", "-id")[:OFFERED])
+
+    def _able(self, merchant: Merchant, *types: PaymentInstrument.Type) -> QuerySet[PaymentInstrument]:
+        """What can be charged of these types, newest first."""
+        able = PaymentInstrument.objects.visible_to(self.actor).filter(
+            application_id=merchant.application_id, type__in=types, enabled=True
+        )
+        return able.order_by("-created_at", "-id")
+
+    def _cards(self, merchant: Merchant) -> list[PaymentInstrument]:
+        return list(self._able(merchant, PaymentInstrument.Type.PAYMENT_CARD)[:OFFERED])
+
+    def _accounts(self, merchant: Merchant) -> list[PaymentInstrument]:
+        """Accounts of buyers: those that merchants are paid out to are charged by their id only."""
+        newest = list(self._able(merchant, PaymentInstrument.Type.BANK_ACCOUNT)[: 2 * OFFERED])
+        owners = {account.identity_id for account in newest}
+        merchants = Merchant.objects.visible_to(self.actor).filter(identity_id__in=owners)
+        paid_out = set(merchants.values_list("identity_id", flat=True))
+        return [account for account in newest if account.identity_id not in paid_out][:OFFERED]
+
+    def _chosen(self, merchant: Merchant, named: str, *, debits_bank_accounts: bool) -> PaymentInstrument | None:
+        """The instrument that an address or a form names, if it can be charged."""
+        types = [PaymentInstrument.Type.PAYMENT_CARD]
+        types += [PaymentInstrument.Type.BANK_ACCOUNT] if debits_bank_accounts else []
         try:
-            chosen = find(cards, named) if named else None
+            return find(self._able(merchant, *types), named) if named else None
         except NotVisible:
-            chosen = None
-        return [chosen, *(card for card in newest if card.pk != chosen.pk)] if chosen else newest
+            return None
 
     def _review(self, form: SaleForm) -> HttpResponse:
         """Say what will happen, once nothing speaks against it."""
@@ -151,28 +187,47 @@ class CreateTransfer(Page):
         try:
             with transaction(by=self.actor):
                 admission = self._admitted(form)
-                card = PaymentInstrument.objects.visible_to(self.actor).get(pk=body["source"])
+                instrument = PaymentInstrument.objects.visible_to(self.actor).get(pk=body["source"])
         except DomainError as error:
             form.refuse(error)
             return self._show(form)
         amount, currency, fee = body["amount"], body["currency"], body.get("fee", 0)
+        until = admission.business_time(timezone.now()) + HOLD_LASTS
         shares = [("Fee", money(fee, currency)), ("Left for the merchant", money(amount - fee, currency))]
         facts = [
             ("Amount", money(amount, currency)),
             *(shares if fee else []),
-            ("Card", card.display_name),
-            ("Holder", card.name),
+            ("Card" if instrument.is_card else "Bank account", instrument.display_name),
+            ("Holder", instrument.name),
+            *([("Held until", moment(until))] if form.is_hold else []),
             ("Statement descriptor", body.get("statement_descriptor") or admission.statement_descriptor),
             *body.get("tags", {}).items(),
         ]
-        context = {"form": form, "card": card, "body": body, "facts": facts, "is_batched": admission.is_batched}
+        told = amount_in_words(amount, currency)
+        context = {
+            "form": form,
+            "instrument": instrument,
+            "amount": told,
+            "facts": facts,
+            "is_hold": form.is_hold,
+            "step": form.act,
+            "card_title": "Hold" if form.is_hold else "Sale",
+            "until": until,
+            "is_batched": admission.is_batched,
+            "verb": f"Hold {told}" if form.is_hold else f"Charge {told}",
+        }
         return self.show({**self._frame(form), **context}, template="payments/sale_review.html")
 
     def _admitted(self, form: SaleForm) -> Admission:
         """What the sale needs to know; the form asks for the card's security code where the sale needs that too."""
         body = form.body
         ask = partial(
-            admit, merchant_id=body["merchant"], source_id=body["source"], currency=body["currency"], by=self.actor
+            admit,
+            merchant_id=body["merchant"],
+            instrument_id=body["source"],
+            currency=body["currency"],
+            purpose=Purpose.AUTHORIZATION if form.is_hold else Purpose.SALE,
+            by=self.actor,
         )
         try:
             return ask()
@@ -182,62 +237,78 @@ class CreateTransfer(Page):
             form.ask_for_code()
             return ask(has_security_code=True)
 
-    def _charge(self, form: SaleForm) -> HttpResponse:
+    def _act(self, form: SaleForm) -> HttpResponse:
         key = form.cleaned_data["key"]
+        do: Callable[[], Transfer | Authorization] = partial(self._hold if form.is_hold else self._charge, form)
+        told = {**form.body, "purpose": HOLD} if form.is_hold else form.body
         try:
-            transfer = once(
-                OPERATION, key=key, told=form.body, do=partial(self._sell, form), made=self._made, by=self.actor
-            )
+            made = once(OPERATION, key=key, told=told, do=do, made=partial(self._made, form), by=self.actor)
         except SentBefore:
             return self._ask_again(form, key)
         except DomainError as error:
             form.refuse(error)
             return self._review(form) if form.is_in_order else self._show(form)
-        return HttpResponseRedirect(reverse("payments:transfer", args=[transfer.public_id]))
-
-    def _sell(self, form: SaleForm) -> Transfer:
-        body = form.body
-        transfer = services.create_sale(
-            merchant_id=body["merchant"],
-            source_id=body["source"],
-            amount=body["amount"],
-            currency=body["currency"],
-            fee=body.get("fee", 0),
-            statement_descriptor=body.get("statement_descriptor"),
-            security_code=form.code,
-            tags=body.get("tags"),
-            by=self.actor,
-            at=timezone.now(),
+        return HttpResponseRedirect(
+            page_of_authorization(made) if isinstance(made, Authorization) else page_of_transfer(made)
         )
-        if transfer.state == Transfer.State.SUCCEEDED:
-            messages.success(self.request, f"The card was charged for {form.merchant.display_name}.")
+
+    def _charge(self, form: SaleForm) -> Transfer:
+        transfer = services.create_sale(**self._told(form))
+        if transfer.has_succeeded:
+            messages.success(self.request, f"The {paying(transfer)} was charged for {form.merchant.display_name}.")
         return transfer
 
-    def _made(self, key: uuid.UUID) -> Transfer | None:
+    def _hold(self, form: SaleForm) -> Authorization:
+        authorization = services.create_authorization(**self._told(form))
+        if authorization.has_succeeded:
+            told = amount_in_words(authorization.amount, authorization.currency)
+            messages.success(self.request, f"{told} is held for {form.merchant.display_name}. Capture it to be paid.")
+        return authorization
+
+    def _told(self, form: SaleForm) -> dict[str, Any]:
+        body = form.body
+        return {
+            "merchant_id": body["merchant"],
+            "source_id": body["source"],
+            "amount": body["amount"],
+            "currency": body["currency"],
+            "fee": body.get("fee", 0),
+            "statement_descriptor": body.get("statement_descriptor"),
+            "security_code": form.code,
+            "tags": body.get("tags"),
+            "by": self.actor,
+            "at": timezone.now(),
+        }
+
+    def _made(self, form: SaleForm, key: uuid.UUID) -> Transfer | Authorization | None:
         """What the same form made when it was sent first."""
-        transfer = Transfer.objects.visible_to(self.actor).filter(pk=key).first()
-        if transfer is not None:
-            messages.info(self.request, "The form was sent twice. Nothing was charged a second time.")
-        return transfer
+        model: type[Transfer | Authorization] = Authorization if form.is_hold else Transfer
+        made = model.objects.visible_to(self.actor).filter(pk=key).first()
+        if made is not None:
+            messages.info(self.request, _NOT_TWICE[form.act])
+        return made
 
     def _ask_again(self, form: SaleForm, key: str) -> HttpResponse:
-        """The form made a sale before, with other values, as after a step back in the browser: show which."""
+        """The form was sent before, with other values, as after a step back in the browser: show what it made."""
         with transaction(by=self.actor):
             kept = IdempotencyKey.objects.filter(
                 application_id=form.merchant.application_id, operation=OPERATION, key=key
             )
-            first = kept.values_list("resource_id", flat=True).first()
+            first = kept.values_list("resource_kind", "resource_id").first()
         renew(form, new_key())
         form.add_error(None, _SENT_BEFORE)
-        first_id = ids.public_id(Transfer.PREFIX, first) if first else ""
-        return self._show(form, first_id=first_id)
+        if first is None or first[1] is None:
+            return self._show(form)
+        page, model = _PAGES[first[0]]
+        public_id = ids.public_id(model.PREFIX, first[1])
+        return self._show(form, first_id=public_id, first_url=reverse(page, args=[public_id]))
 
     def _show(self, form: SaleForm, **more: Any) -> HttpResponse:
         merchant = form.merchant
         context = {
             **self._frame(form),
             "form": form,
-            "has_cards": len(form.fields["source"].choices) > 1,  # type: ignore[attr-defined]  # of a ChoiceField
+            "has_instruments": len(form.fields["source"].choices) > 1,  # type: ignore[attr-defined]  # of a ChoiceField
             "obstacle": obstacle_to_sales(merchant),
             "application_identities_url": reverse(
                 "onboarding:application-identities", args=[merchant.application.public_id]

@@ -6,28 +6,34 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
-from onboarding.models import Identity, Merchant, PaymentInstrument
+from onboarding.models import Merchant
 from onboarding.portal.facts import copy_facts
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
+from payments import services
 from payments.models import LedgerAccount, Transfer
-from payments.portal.facts import (
-    balance_facts,
-    ledger_rows,
-    ledger_sums,
+from payments.portal.exports import TRANSFERS
+from payments.portal.facts import balance_facts, instrument_name, ledger_rows, ledger_sums, own_balance_facts, paying
+from payments.portal.filters import TransferPanel
+from payments.portal.parties import parties_of
+from payments.portal.transfer_facts import (
+    SALE,
+    kind_of,
     notice_of,
-    own_balance_facts,
+    page_of,
+    refund_facts,
+    reversal_rows,
+    signed_amount,
     state_in_list,
     transfer_facts,
 )
-from payments.portal.filters import TransferPanel
 from payments.serializers.transfers import TransferDocument
 from payments.services.ledger import balances_of, postings_of
-from payments.services.transfers import SELL
 from portal.attempts import attempt_entries
-from portal.design.values import moment, money
+from portal.design.values import moment
 from portal.timeline import is_recorded, timeline_of
 from portal.views import Page
 from providers.models import Attempt
@@ -53,21 +59,23 @@ class TransferList(TenantList):
     section = "transfers"
     template_name = "payments/transfer_list.html"
     filter_class = TransferPanel
+    listing = TRANSFERS
     search_field = "q"
     noun = ("transfer", "transfers")
     columns: ClassVar = _COLUMNS
 
     def visible(self) -> QuerySet[Transfer]:
-        return Transfer.objects.visible_to(self.actor).select_related("merchant", "source", "application")
+        # Not joined: beside several policies a page of a long list would be found by sorting all of it.
+        return Transfer.objects.visible_to(self.actor).prefetch_related("merchant", "application", "parent")
 
     def row(self, resource: Transfer) -> Mapping[str, Any]:
         return {
-            "url": reverse("payments:transfer", args=[resource.public_id]),
+            "url": page_of(resource),
             "cells": [
-                money(resource.amount, resource.currency),
+                signed_amount(resource),
                 state_in_list(resource),
                 resource.merchant.display_name,
-                resource.source.display_name,
+                instrument_name(resource),
                 resource.application.name,
                 moment(resource.created_at),
             ],
@@ -98,90 +106,103 @@ class TransferList(TenantList):
 
 
 class TransferPage(Page):
-    """One transfer: what became of it, whose it is, and what it did to the ledger."""
+    """One transfer: what became of it, whose it is, what was given back of it, and what it did to the ledger."""
 
     permission = Permission.VIEW_TRANSFERS
     section = "transfers"
     template_name = "payments/transfer_detail.html"
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        sees_provider = self.actor.may(Permission.VIEW_PROVIDER_DATA)
-        with transaction(by=self.actor):
+        by = self.actor
+        with transaction(by=by):
             transfer = self._transfer(pk)
+            reversals = self._reversals(transfer)
             attempt = self._latest_attempt(transfer)
-            mark = mark_of(transfer, attempts=[vars(attempt)] if attempt else [])
+            mark = mark_of(transfer, *reversals, attempts=[vars(attempt)] if attempt else [])
             if shows_already(request, mark):
                 return HttpResponse(status=204)
-            postings = postings_of(transfer, by=self.actor)
-            is_contradicted = is_recorded("transfer.contradicted", transfer, by=self.actor)
+            postings = postings_of(transfer, by=by)
+            is_contradicted = is_recorded("transfer.contradicted", transfer, by=by)
             context = {
-                "parties": self._parties(transfer),
-                "attempts": attempt_entries(transfer, self.actor),
-                "timeline": timeline_of(transfer, by=self.actor),
+                "parties": parties_of(transfer, transfer.instrument, by=by),
+                "attempts": attempt_entries(transfer, by),
+                "timeline": timeline_of(transfer, by=by),
                 "document": TransferDocument(context={"request": request}).to_representation(transfer),
             }
+        returns = [row for row in reversals if row.subtype == Transfer.Subtype.SYSTEM]
+        bank_return = returns[0] if transfer.returned_at and returns else None
+        now = transfer.application.business_time(timezone.now())
+        may_see_batch = by.may(Permission.VIEW_PROCESSORS)
+        sees_provider = by.may(Permission.VIEW_PROVIDER_DATA)
+        is_moving = not (transfer.is_decided and all(row.is_decided for row in reversals))
         return self.show(
             {
                 **context,
+                **self._acts(transfer),
                 "transfer": transfer,
-                "notice": notice_of(transfer, attempt, is_contradicted=is_contradicted),
-                "facts": transfer_facts(transfer),
+                "kind": kind_of(transfer),
+                "notice": notice_of(transfer, attempt, is_contradicted=is_contradicted, bank_return=bank_return),
+                "facts": transfer_facts(transfer, now, may_see_batch=may_see_batch),
+                "refunds": refund_facts(transfer) if transfer.is_sale and transfer.has_succeeded else [],
+                "reversals": reversal_rows(reversals),
                 "ledger": ledger_rows(postings),
-                "ledger_sums": [] if self.actor.role == Role.MERCHANT else ledger_sums(postings),
+                "ledger_sums": [] if by.role == Role.MERCHANT else ledger_sums(postings),
                 "shows_provider": sees_provider,
                 "copy": copy_facts(transfer) if sees_provider else [],
-                "following": None if transfer.is_decided else following(request, mark, transfer.created_at),
-                "again_url": self._again_url(transfer),
+                "following": following(request, mark, transfer.updated_at) if is_moving else None,
                 "breadcrumbs": [("Transfers", reverse("payments:transfers")), (transfer.public_id, "")],
             }
         )
 
     def _transfer(self, pk: str) -> Transfer:
-        visible = Transfer.objects.visible_to(self.actor)
-        found: Transfer = find(visible.select_related("merchant", "merchant_identity", "source", "application"), pk)
+        joined = Transfer.objects.visible_to(self.actor).select_related(
+            "merchant", "merchant_identity", "source", "destination", "application", "authorization", "parent", "batch"
+        )
+        found: Transfer = find(joined, pk)
+        return found
+
+    def _reversals(self, transfer: Transfer) -> list[Transfer]:
+        """What was given back of it, newest first."""
+        reversals = Transfer.objects.visible_to(self.actor).filter(
+            application_id=transfer.application_id, parent_id=transfer.pk
+        )
+        if not (transfer.is_sale or transfer.is_deposit):
+            return []
+        found = list(reversals.order_by("-created_at", "-id")[:_REVERSALS])
+        for reversal in found:
+            reversal.parent = transfer
         return found
 
     def _latest_attempt(self, transfer: Transfer) -> Attempt | None:
         """Whoever sees the transfer is told how it stands, also without the permission to see attempts."""
-        attempts = Attempt.objects.visible_to(self.actor).filter(resource_id=transfer.pk, operation=SELL)
-        return attempts.order_by("-number").first()
+        attempts = Attempt.objects.visible_to(self.actor).filter(resource_id=transfer.pk)
+        return attempts.order_by("-created_at").first()
 
-    def _parties(self, transfer: Transfer) -> list[dict[str, str]]:
-        """Whose transfer it is, with the address of those pages that the actor may open."""
-        merchant, identity, source = transfer.merchant, transfer.merchant_identity, transfer.source
-        sees_identity = Identity.objects.visible_to(self.actor).filter(pk=identity.pk).exists()
-        sees_source = PaymentInstrument.objects.visible_to(self.actor).filter(pk=source.pk).exists()
-        may = self.actor.may
-        parties: list[tuple[str, Merchant | Identity | PaymentInstrument, str, bool]] = [
-            ("Merchant", merchant, "merchant", may(Permission.VIEW_MERCHANTS)),
-            ("Identity", identity, "identity", sees_identity and may(Permission.VIEW_IDENTITIES)),
-            ("Card", source, "payment-instrument", sees_source and may(Permission.VIEW_INSTRUMENTS)),
-        ]
-        found = [
-            {
-                "label": label,
-                "name": row.display_name,
-                "url": reverse(f"onboarding:{page}", args=[row.public_id]) if may_open else "",
-            }
-            for label, row, page, may_open in parties
-        ]
-        may_open = self.actor.may(Permission.VIEW_PROCESSORS)
-        page = reverse("onboarding:application", args=[transfer.application.public_id]) if may_open else ""
-        return [*found, {"label": "Application", "name": transfer.application.name, "url": page}]
+    def _acts(self, transfer: Transfer) -> dict[str, str]:
+        may_refund = self.actor.may(Permission.REFUND_TRANSFERS) and not services.obstacle_to_refund(transfer)
+        return {
+            "refund_url": reverse("payments:refund", args=[transfer.public_id]) if may_refund else "",
+            "again_url": self._again_url(transfer),
+            "again_label": "New sale" if transfer.returned_at else f"New sale with this {paying(transfer)}",
+        }
 
     def _again_url(self, transfer: Transfer) -> str:
-        """A new sale with the same merchant and card, once it is certain that this one charged nothing."""
-        if transfer.state not in {Transfer.State.FAILED, Transfer.State.CANCELED}:
-            return ""
-        if not self.actor.may(Permission.CREATE_TRANSFERS):
+        """A new sale, once it is certain that this one charged nothing; what a bank took back is paid otherwise.
+
+        What failed to be captured is held still, and captured again.
+        """
+        is_over = transfer.has_failed or transfer.returned_at is not None
+        is_sale = kind_of(transfer) is SALE and transfer.authorization_id is None
+        if not (is_over and is_sale and self.actor.may(Permission.CREATE_TRANSFERS)):
             return ""
         address = reverse("payments:create-transfer", args=[transfer.merchant.public_id])
-        return f"{address}?{urlencode({'source': transfer.source.public_id})}"
+        return address if transfer.returned_at else f"{address}?{urlencode({'source': transfer.instrument.public_id})}"
 
 
+_REVERSALS = 50
 _LEADS = {
-    Role.ADMIN: "What buyers paid to the merchants of every application.",
-    Role.PLATFORM: "What buyers paid to the merchants of every application.",
-    Role.PARTNER: "What buyers paid to your merchants.",
-    Role.MERCHANT: "What buyers paid you.",
+    Role.ADMIN: "What buyers paid to the merchants of every application, and what went back.",
+    Role.PLATFORM: "What buyers paid to the merchants of every application, and what went back.",
+    Role.PARTNER: "What buyers paid to your merchants, and what went back.",
+    Role.MERCHANT: "What buyers paid you, and what went back.",
 }

@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from payments.portal import sales, transfers
+from payments.portal import (
+    asking,
+    authorizations,
+    batches,
+    captures,
+    deposits,
+    refunds,
+    sales,
+    schedules,
+    settlement_acts,
+    settlement_reviews,
+    settlements,
+    statements,
+    transfers,
+    unresolved,
+)
 
 app_name = "payments"
 urlpatterns = [
@@ -10,4 +25,39 @@ urlpatterns = [
     path("transfers/new/", sales.ChooseMerchant.as_view(), name="choose-merchant"),
     path("transfers/new/<str:merchant>/", sales.CreateTransfer.as_view(), name="create-transfer"),
     path("transfers/<str:pk>/", transfers.TransferPage.as_view(), name="transfer"),
+    path("transfers/<str:pk>/refund/", refunds.RefundTransfer.as_view(), name="refund"),
+    path("authorizations/", authorizations.AuthorizationList.as_view(), name="authorizations"),
+    path("authorizations/<str:pk>/", authorizations.AuthorizationPage.as_view(), name="authorization"),
+    path("authorizations/<str:pk>/capture/", captures.CaptureAuthorization.as_view(), name="capture"),
+    path("authorizations/<str:pk>/void/", captures.VoidAuthorization.as_view(), name="void"),
+    path("settlements/", settlements.SettlementList.as_view(), name="settlements"),
+    path("settlements/<str:pk>/", settlements.SettlementPage.as_view(), name="settlement"),
+    path("settlements/<str:pk>/statement/", statements.SettlementStatement.as_view(), name="settlement-statement"),
+    path("settlements/<str:pk>/statement/csv/", statements.SettlementStatement.as_view(), {"kind": "csv"}),
+    path("settlements/<str:pk>/statement/pdf/", statements.SettlementStatement.as_view(), {"kind": "pdf"}),
+    path("deposits/", deposits.DepositList.as_view(), name="deposits"),
+    path("deposits/<str:pk>/", deposits.DepositPage.as_view(), name="deposit"),
+    path("statements/", statements.Statements.as_view(), name="statements"),
+    path("statements/<str:pk>/", statements.MerchantStatement.as_view(), name="merchant-statement"),
+    path("statements/<str:pk>/csv/", statements.MerchantStatement.as_view(), {"kind": "csv"}),
+    path("statements/<str:pk>/pdf/", statements.MerchantStatement.as_view(), {"kind": "pdf"}),
+    path("settlements/<str:pk>/edit/", settlement_acts.EditSettlement.as_view(), name="edit-settlement"),
+    path("settlements/<str:pk>/close/", settlement_acts.CloseSettlement.as_view(), name="close-settlement"),
+    path("settlements/<str:pk>/remove/", settlement_acts.RemoveTransfers.as_view(), name="remove-transfers"),
+    path("settlements/<str:pk>/pay/", settlement_acts.PaySettlement.as_view(), name="pay-settlement"),
+    path("merchants/<str:pk>/settle/", settlement_acts.SettleNow.as_view(), name="settle-now"),
+    path("merchants/<str:pk>/settlement-schedule/", schedules.MerchantSchedule.as_view(), name="merchant-schedule"),
+    path(
+        "applications/<str:pk>/settlement-schedule/",
+        schedules.ApplicationSchedule.as_view(),
+        name="application-schedule",
+    ),
+    path("review/settlements/", settlement_reviews.WaitingSettlements.as_view(), name="review-settlements"),
+    path("review/settlements/decided/", settlement_reviews.DecidedSettlements.as_view(), name="decided-settlements"),
+    path("review/settlements/decide/", settlement_reviews.DecideSettlements.as_view(), name="decide-settlements"),
+    path("batches/", batches.BatchList.as_view(), name="batches"),
+    path("batches/<str:pk>/", batches.BatchPage.as_view(), name="batch"),
+    path("unresolved/", unresolved.UnresolvedList.as_view(), name="unresolved"),
+    path("unresolved/ask/", asking.AskNow.as_view(), name="ask-provider"),
+    path("unresolved/<str:pk>/", unresolved.UnresolvedPage.as_view(), name="unresolved-attempt"),
 ]

@@ -55,6 +55,7 @@ urlpatterns = [
     path("forms/", include("onboarding.hosted.urls")),
     path("dashboard/account/", include("portal.account_urls")),
     path("dashboard/", include("portal.urls")),
+    path("dashboard/", include("exports.portal")),
     path("dashboard/", include("onboarding.portal.urls")),
     path("dashboard/", include("payments.portal.urls")),
 ]

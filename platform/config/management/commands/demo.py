@@ -58,15 +58,15 @@ class Command(BaseCommand):
         if earlier is not None:
             self.stdout.write("demo data: an earlier run was cut off; making the rest")
         plan = onboarding.plan(earlier or timezone.now(), scale=scale)
-        sales = payments.plan(plan, count=payments.SALES * scale)
+        planned = payments.plan(plan, count=payments.SALES * scale)
         applications, identities = len(plan.owners), len(plan.businesses) + len(plan.buyers)
-        tell = self._progress(applications + identities + len(sales))
+        tell = self._progress(applications + identities + len(planned.steps))
         with _without_waiting_for_the_disk():
             made = onboarding.make(plan, tell)
-            payments.make(sales, plan, made, tell)
+            payments.make(planned, plan, made, tell)
         with act(_ACTION, by=system("Demo"), at=timezone.now(), application_id=tenancy.platform_id()):
             pass  # the audit history remembers that all of it is there, whatever people change later
-        counts = f"{applications} applications, {identities} identities and {len(sales)} transfers made"
+        counts = f"{applications} applications, {identities} identities and {len(planned.sales)} sales made"
         self.stdout.write(f"\rdemo data: {counts}" + " " * 20)
 
     def _progress(self, total: int) -> Callable[[], None]:
@@ -129,6 +129,7 @@ class Command(BaseCommand):
                 role=role,
                 application=application if is_tenant else None,
                 identity_id=self._first_merchant(application) if role == Role.MERCHANT else None,
+                may_refund=role == Role.MERCHANT,
             ),
             password=password,
             by=system("Demo"),

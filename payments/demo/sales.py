@@ -1,25 +1,20 @@
 """The demo's sales: a month of them, uneven as sales are, made through the services and found again by their orders."""
 
 import random
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum, auto
 from itertools import accumulate
 
-from events.models import Author
-from onboarding.demo import Business, Buyer, Card, Fate, Made, Plan
+from onboarding.demo import Business, Buyer, Card, Fate, Plan
 from onboarding.demo.making import settle, then
 from onboarding.demo.names import LAST_USED_ONCE
 from onboarding.demo.plan import PRICES, SEED
-from onboarding.services import update_merchant
+from payments.demo.till import Kept, Till
 from payments.models import Transfer
 from payments.services import create_sale
 from providers.sandbox import faults
-from tenancy.actors import Actor, system
-from tenancy.roles import Role
-from tenancy.transactions import transaction
 
 SALES = 350
 """How many there ordinarily are."""
@@ -28,6 +23,8 @@ SALES = 350
 BATCHES_OWNER = 1
 BATCH = timedelta(hours=1)
 WAITING_MINUTES = (50, 25, 5)
+QUIET = timedelta(hours=2, minutes=10)
+"""How long before the end all others are made, so that what waits is in a batch of its own, which is still open."""
 DECLINED_AMOUNTS = (102, 193, 194, 102, 193)
 INITIALS = ("HM", "FN", "LA")
 DAYS = 28
@@ -52,9 +49,15 @@ class Draft:
 
     seller: Business
     buyer: Buyer
-    card: Card
+    source: Card | Kept
     amount: int
     course: Course = Course.PLAIN
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether nothing is special about it."""
+        is_declined = isinstance(self.source, Card) and self.source.is_declined
+        return self.course == Course.PLAIN and not is_declined and self.amount not in DECLINED_AMOUNTS
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,13 @@ class Sale:
     fee: int
     made_at: datetime
 
+    def make(self, till: Till) -> None:
+        if self.order not in till.sales:
+            _sell(self, till)
 
-def plan(below: Plan, *, count: int = SALES) -> list[Sale]:
-    """Draw the sales, oldest first. What they are does not depend on the present moment, only when they were."""
+
+def draw(below: Plan, count: int) -> list[Sale]:
+    """Oldest first. What they are does not depend on the present moment, only when they were."""
     dice = random.Random(SEED)  # noqa: S311 - a demo, the same every time
     drafts = [(_when(draft, position, below.now), draft) for position, draft in enumerate(_draw(below, dice, count))]
     drafts.sort(key=lambda dated: dated[0])
@@ -76,89 +83,45 @@ def plan(below: Plan, *, count: int = SALES) -> list[Sale]:
         Sale(
             order=f"{INITIALS[draft.seller.owner]}-{number}",
             draft=draft,
-            fee=_fee(draft.seller, draft.amount),
+            fee=fee(draft.seller, draft.amount),
             made_at=moment,
         )
         for number, (moment, draft) in enumerate(drafts, start=10001)
     ]
 
 
-def make(sales: Sequence[Sale], below: Plan, made: Made, tell: Callable[[], None]) -> None:
-    """Make what is not there yet. `tell` is called once per sale. At last some merchants lose the right to sell."""
-    known = _orders_there()
-    partners = [_partner(application.pk) for application in made.applications]
-    for sale in sales:
-        if sale.order not in known:
-            _sell(sale, made, partners[sale.draft.seller.owner])
-        tell()
-    _switch_off(below, made)
+def sellers_of(below: Plan, owner: int) -> list[Business]:
+    """Those of an application that take payments to this day."""
+    businesses = [business for business in below.businesses if business.owner == owner]
+    return [business for business in businesses if business.fate.sells and business.fate != Fate.SWITCHED_OFF]
 
 
-def _draw(below: Plan, dice: random.Random, count: int) -> Iterator[Draft]:
-    """What is declined or waits has a fixed number; of the rest the busiest merchant leads a long tail."""
-    first, *others = [business for business in below.businesses if business.fate.sells]
-    others = sorted(dice.sample(others, len(others)), key=lambda seller: seller.owner == BATCHES_OWNER)
-    sellers = [first, *others]  # clinics take little by card, and more at a time
-    weights = list(accumulate(1 / rank for rank in range(1, len(sellers) + 1)))
-    by_owner = [[seller for seller in sellers if seller.owner == owner] for owner in range(len(INITIALS))]
-    plain = [
-        [(buyer, card) for buyer, card in _cards(below) if card.owner == owner and not card.is_declined]
-        for owner in range(len(INITIALS))
-    ]
-
-    special = [
-        *_declined(below, by_owner, dice),
-        *(Draft(first, *dice.choice(plain[0]), amount) for amount in DECLINED_AMOUNTS),
-        *_waiting(by_owner[BATCHES_OWNER], plain[BATCHES_OWNER], dice),
-        Draft(first, *dice.choice(plain[0]), _price(first, dice), Course.ANSWER_IS_LOST),
-    ]
-    yield from special
-    for _ in range(count - len(special)):
-        (seller,) = dice.choices(sellers, cum_weights=weights)
-        yield Draft(seller, *dice.choice(plain[seller.owner]), _price(seller, dice))
+def plain_cards(below: Plan, owner: int) -> list[tuple[Buyer, Card]]:
+    return [(buyer, card) for buyer, card in cards(below) if card.owner == owner and not card.is_declined]
 
 
-def _declined(below: Plan, sellers: Sequence[Sequence[Business]], dice: random.Random) -> Iterator[Draft]:
-    """People try a declined card again, unless the issuer took it away."""
-    for buyer, card in _cards(below):
-        if card.is_declined:
-            seller = dice.choice(sellers[card.owner])
-            for _ in range(1 if card.number == LAST_USED_ONCE else 2):
-                yield Draft(seller, buyer, card, _price(seller, dice))
-
-
-def _waiting(sellers: Sequence[Business], cards: Sequence[tuple[Buyer, Card]], dice: random.Random) -> Iterator[Draft]:
-    for _ in WAITING_MINUTES:
-        seller = dice.choice(sellers)
-        yield Draft(seller, *dice.choice(cards), _price(seller, dice), Course.WAITS_FOR_BATCH)
-
-
-def _cards(below: Plan) -> Iterator[tuple[Buyer, Card]]:
+def cards(below: Plan) -> Iterator[tuple[Buyer, Card]]:
     return ((buyer, card) for buyer in below.buyers for card in buyer.cards)
 
 
-def _price(seller: Business, dice: random.Random) -> int:
+def price(seller: Business, dice: random.Random) -> int:
     """Many small ones and a few large ones, in steps of five cents."""
     low, high = PRICES[str(seller.entity["mcc"])]
     return int(low * (high / low) ** (dice.random() ** 1.7)) // 5 * 5
 
 
-def _when(draft: Draft, position: int, now: datetime) -> datetime:
-    if draft.course == Course.WAITS_FOR_BATCH:
-        return now - timedelta(minutes=WAITING_MINUTES[position % len(WAITING_MINUTES)])
-    if draft.course == Course.ANSWER_IS_LOST:
-        return now
-    dice = random.Random(f"{SEED} {position}")  # noqa: S311 - its own, so that no moment changes what follows
-    return _moment(max(draft.seller.sells_from, draft.card.made_at), now - BATCH - timedelta(minutes=10), dice)
-
-
-def _fee(seller: Business, amount: int) -> int:
+def fee(seller: Business, amount: int) -> int:
     """Three percent and thirty cents at the marketplace, one percent at the point of sale, nothing at the clinics."""
     fees = (amount * 3 // 100 + 30, 0, amount // 100)
     return fees[seller.owner]
 
 
-def _moment(since: datetime, until: datetime, dice: random.Random) -> datetime:
+def own_dice(name: str) -> random.Random:
+    """Dice for one thing alone, so that what it draws changes nothing of what follows."""
+    return random.Random(f"{SEED} {name}")  # noqa: S311 - a demo, the same every time
+
+
+def moment_between(since: datetime, until: datetime, dice: random.Random) -> datetime:
     """Between the two, and most likely at lunch on a Friday."""
     midnight = datetime.combine(until.date(), time(), tzinfo=until.tzinfo)
     days = [midnight - timedelta(days=day) for day in range(DAYS)]
@@ -172,20 +135,54 @@ def _moment(since: datetime, until: datetime, dice: random.Random) -> datetime:
     return since + dice.random() * (until - since)
 
 
-def _orders_there() -> frozenset[str]:
-    by = system("Demo")
-    with transaction(by=by):
-        transfers = Transfer.objects.visible_to(by).filter(idempotency_operation=Transfer.Operation.SALE)
-        return frozenset(filter(None, transfers.values_list("idempotency_id", flat=True)))
+def _draw(below: Plan, dice: random.Random, count: int) -> Iterator[Draft]:
+    """What is declined or waits has a fixed number; of the rest the busiest merchant leads a long tail."""
+    first, *others = [business for business in below.businesses if business.fate.sells]
+    others = sorted(dice.sample(others, len(others)), key=lambda seller: seller.owner == BATCHES_OWNER)
+    sellers = [first, *others]  # clinics take little by card, and more at a time
+    weights = list(accumulate(1 / rank for rank in range(1, len(sellers) + 1)))
+    by_owner = [[seller for seller in sellers if seller.owner == owner] for owner in range(len(INITIALS))]
+    plain = [plain_cards(below, owner) for owner in range(len(INITIALS))]
+
+    special = [
+        *_declined(below, by_owner, dice),
+        *(Draft(first, *dice.choice(plain[0]), amount) for amount in DECLINED_AMOUNTS),
+        *_waiting(by_owner[BATCHES_OWNER], plain[BATCHES_OWNER], dice),
+        Draft(first, *dice.choice(plain[0]), price(first, dice), Course.ANSWER_IS_LOST),
+    ]
+    yield from special
+    for _ in range(count - len(special)):
+        (seller,) = dice.choices(sellers, cum_weights=weights)
+        yield Draft(seller, *dice.choice(plain[seller.owner]), price(seller, dice))
 
 
-def _partner(application_id: uuid.UUID) -> Actor:
-    """The hand that sells in the name of an application, and sees no other."""
-    return Actor(kind=Author.SYSTEM, id=None, name="Demo", role=Role.PARTNER, application_ids=(application_id,))
+def _declined(below: Plan, sellers: Sequence[Sequence[Business]], dice: random.Random) -> Iterator[Draft]:
+    """People try a declined card again, unless the issuer took it away."""
+    for buyer, card in cards(below):
+        if card.is_declined:
+            seller = dice.choice(sellers[card.owner])
+            for _ in range(1 if card.number == LAST_USED_ONCE else 2):
+                yield Draft(seller, buyer, card, price(seller, dice))
 
 
-def _sell(sale: Sale, made: Made, by: Actor) -> None:
-    draft, application_id = sale.draft, by.application_ids[0]
+def _waiting(sellers: Sequence[Business], plain: Sequence[tuple[Buyer, Card]], dice: random.Random) -> Iterator[Draft]:
+    for _ in WAITING_MINUTES:
+        seller = dice.choice(sellers)
+        yield Draft(seller, *dice.choice(plain), price(seller, dice), Course.WAITS_FOR_BATCH)
+
+
+def _when(draft: Draft, position: int, now: datetime) -> datetime:
+    if draft.course == Course.WAITS_FOR_BATCH:
+        return now - timedelta(minutes=WAITING_MINUTES[position % len(WAITING_MINUTES)])
+    if draft.course == Course.ANSWER_IS_LOST:
+        return now
+    dice = own_dice(str(position))
+    return moment_between(max(draft.seller.sells_from, draft.source.made_at), now - QUIET, dice)
+
+
+def _sell(sale: Sale, till: Till) -> None:
+    draft, by = sale.draft, till.partners[sale.draft.seller.owner]
+    (application_id,) = by.application_ids
     if draft.course == Course.ANSWER_IS_LOST:
         faults.arrange(
             application_id=application_id,
@@ -196,8 +193,8 @@ def _sell(sale: Sale, made: Made, by: Actor) -> None:
         )
     with then(sale.made_at) as at:
         transfer = create_sale(
-            merchant_id=made.merchant_of(draft.seller).pk,
-            source_id=made.instrument_of(draft.buyer, draft.card).pk,
+            merchant_id=till.made.merchant_of(draft.seller).pk,
+            source_id=till.source_of(draft.buyer, draft.source).pk,
             amount=draft.amount,
             currency="USD",
             fee=sale.fee,
@@ -210,10 +207,3 @@ def _sell(sale: Sale, made: Made, by: Actor) -> None:
         faults.clear(application_id)
     elif draft.course == Course.PLAIN and transfer.state == Transfer.State.PENDING:
         settle(resource_id=transfer.pk, at=sale.made_at + BATCH, by=by)
-
-
-def _switch_off(below: Plan, made: Made) -> None:
-    by, at = system("Demo"), below.now - timedelta(hours=1)
-    for business in below.businesses:
-        if business.fate == Fate.SWITCHED_OFF:
-            update_merchant(merchant=made.merchant_of(business), values={"processing_enabled": False}, by=by, at=at)
