@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.serializers.instruments import InstrumentInput
 from onboarding.services import create_payment_instrument, provision_merchant
-from payments.models import Transfer
-from payments.services import create_sale
+from payments.models import Authorization, Settlement, Transfer
+from payments.services import create_authorization, create_sale, create_settlement
 from providers import attempts
 from providers.models import Attempt
 from tenancy.actors import system
@@ -71,6 +72,25 @@ def make_sale(merchant: Merchant, card: PaymentInstrument, amount: int = 1000, *
     at = options.pop("at", None) or timezone.now()
     values: dict[str, Any] = {"currency": "USD"} | options
     return create_sale(merchant_id=merchant.pk, source_id=card.pk, amount=amount, by=system("test"), at=at, **values)
+
+
+def make_authorization(
+    merchant: Merchant, card: PaymentInstrument, amount: int = 1000, **options: Any
+) -> Authorization:
+    """A hold of `amount` cents, as it is after the sandbox has answered."""
+    at = options.pop("at", None) or timezone.now()
+    values: dict[str, Any] = {"currency": "USD"} | options
+    return create_authorization(
+        merchant_id=merchant.pk, source_id=card.pk, amount=amount, by=system("test"), at=at, **values
+    )
+
+
+def make_settlement(merchant: Merchant, *transfers: Transfer) -> Settlement:
+    """The merchant's accruing settlement with these transfers in it, as if its processor had found them ready."""
+    with transaction(by=system("test")):
+        rows = Transfer.objects.filter(pk__in=[transfer.pk for transfer in transfers])
+        rows.update(ready_to_settle_at=F("created_at"))
+    return create_settlement(merchant=merchant, currency="USD", by=system("test"), at=timezone.now())
 
 
 def let_time_pass(application: Application, seconds: float) -> None:

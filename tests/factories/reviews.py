@@ -12,6 +12,7 @@ def make_review_item(merchant: Merchant) -> ReviewItem:
         return ReviewItem.objects.create(
             application_id=current.application_id,
             merchant=current,
+            entity_id=current.pk,
             verification_id=current.verification_id,
             processor_type=current.processor,
             asked_by_kind="SYSTEM",

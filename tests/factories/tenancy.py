@@ -52,11 +52,13 @@ def make_application(name: str = "Acme") -> tuple[Application, Login]:
     return application, Login(owner, secret)
 
 
-def make_person(email: str, role: Role, *, application: Application | None = None, identity_id: Any = None) -> Person:
+def make_person(
+    email: str, role: Role, *, application: Application | None = None, identity_id: Any = None, may_refund: bool = False
+) -> Person:
     return services.create_person(
         email=email,
         name=email.partition("@")[0].title(),
-        place=services.Place(role=role, application=application, identity_id=identity_id),
+        place=services.Place(role, application, identity_id, may_refund=may_refund),
         password=Secret(PASSWORD),
         by=system("test"),
         at=timezone.now(),

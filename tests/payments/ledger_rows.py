@@ -9,8 +9,8 @@ from typing import Any
 from django.utils import timezone
 
 from onboarding.models import Identity, Merchant, PaymentInstrument
-from payments.models import LedgerAccount, Transfer
-from payments.services.ledger import Leg, legs_of_sale, post
+from payments.models import HOLD_LASTS, Authorization, LedgerAccount, Transfer
+from payments.services.ledger import Leg, legs_of, post, reason_of
 from resources import ids
 from tenancy import services
 from tenancy.actors import system
@@ -20,7 +20,8 @@ from tests.factories.onboarding import make_merchant_identity
 from tests.factories.tenancy import Login, make_application
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-CLEARING, BALANCE, FEES = LedgerAccount.Kind
+CLEARING, BALANCE = LedgerAccount.Kind.PROCESSOR_CLEARING, LedgerAccount.Kind.MERCHANT_BALANCE
+FEES, FUNDS = LedgerAccount.Kind.PARTNER_FEES, LedgerAccount.Kind.OPERATING_FUNDS
 Rows = list[tuple[Any, ...]]
 
 
@@ -71,25 +72,59 @@ def make_shop(name: str = "Acme", *, beside: Shop | None = None) -> Shop:
 
 
 def make_transfer(shop: Shop, amount: int, fee: int = 0, **values: Any) -> Transfer:
-    """A transfer that succeeded, unless `values` say otherwise; in the transaction of the caller, and not posted."""
+    """A charge that succeeded, unless `values` say otherwise; in the transaction of the caller, and not posted."""
     transfer: Transfer = Transfer.objects.create(
         application=shop.application,
         merchant=shop.merchant,
         merchant_identity=shop.identity,
-        source=shop.instrument,
+        processor_id=shop.merchant.enabled_processor_id,
+        instrument_type=shop.instrument.type,
+        instrument_last_four=shop.instrument.last_four,
         amount=amount,
         fee=fee,
-        **({"state": Transfer.State.SUCCEEDED, "currency": "USD"} | values),
+        **({"state": Transfer.State.SUCCEEDED, "currency": "USD", "source": shop.instrument} | values),
     )
     return transfer
 
 
-def post_sale(transfer: Transfer) -> None:
+def make_reversal(parent: Transfer, shop: Shop, amount: int, **values: Any) -> Transfer:
+    """Of a charge, which is told nothing of it; not posted."""
+    of_it = {"type": "REVERSAL", "source": None, "destination": shop.instrument, "parent": parent}
+    return make_transfer(shop, amount, **(of_it | {"currency": parent.currency} | values))
+
+
+def make_push(shop: Shop, amount: int, **values: Any) -> Transfer:
+    of_it = {"type": "CREDIT", "operation_key": "PUSH_TO_CARD", "source": None, "destination": shop.instrument}
+    return make_transfer(shop, amount, **(of_it | values))
+
+
+def make_pull(shop: Shop, amount: int, **values: Any) -> Transfer:
+    return make_transfer(shop, amount, **({"operation_key": "PULL_FROM_CARD"} | values))
+
+
+def make_authorization(shop: Shop, amount: int, **values: Any) -> Authorization:
+    """A hold that was granted, unless `values` say otherwise."""
+    authorization: Authorization = Authorization.objects.create(
+        application=shop.application,
+        merchant=shop.merchant,
+        merchant_identity=shop.identity,
+        processor_id=shop.merchant.enabled_processor_id,
+        source=shop.instrument,
+        instrument_type=shop.instrument.type,
+        instrument_last_four=shop.instrument.last_four,
+        amount=amount,
+        expires_at=AT + HOLD_LASTS,
+        **({"state": Authorization.State.SUCCEEDED, "currency": "USD"} | values),
+    )
+    return authorization
+
+
+def post_transfer(transfer: Transfer) -> None:
     post(
-        reason="sale",
+        reason=reason_of(transfer),
         resource=transfer,
         application_id=transfer.application_id,
-        legs=legs_of_sale(transfer),
+        legs=legs_of(transfer),
         at=AT,
     )
 
@@ -98,7 +133,7 @@ def make_sale(shop: Shop, amount: int, fee: int = 0, **values: Any) -> Transfer:
     """Posted, in a transaction of its own."""
     with transaction(by=system()):
         transfer = make_transfer(shop, amount, fee, **values)
-        post_sale(transfer)
+        post_transfer(transfer)
     return transfer
 
 

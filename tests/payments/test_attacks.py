@@ -12,7 +12,7 @@ from django.utils import timezone
 from events.models import Audit
 from payments.forms.amounts import UnitsField
 from payments.models import Transfer
-from payments.services.transfers import SELL
+from payments.services.sales import SELL
 from providers import attempts
 from providers.models import Attempt
 from tenancy.actors import system

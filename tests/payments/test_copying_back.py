@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from events.models import Audit, Event
 from onboarding.models import Merchant, PaymentInstrument, Verification
-from payments.models import Journal, LedgerAccount, Posting, Transfer
-from providers import copying
+from payments.models import HOLD_LASTS, Authorization, Journal, LedgerAccount, Posting, Transfer, TransferBatch
+from payments.services.expiry import release_expired
+from providers import copying, feeds
 from providers.port import Account, Sell
 from providers.registry import provider_of
 from resources import ids
 from tenancy.actors import system
+from tenancy.models import Processor
 from tenancy.transactions import transaction
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_identity, make_merchant_identity
@@ -26,28 +29,32 @@ from tests.factories.payments import (
     make_sale,
 )
 from tests.factories.tenancy import make_application
+from tests.payments.counter import Counter, again, make_returning_account
 
 pytestmark = pytest.mark.django_db
 
-COPIED: tuple[Any, ...] = (PaymentInstrument, Merchant, Verification, Transfer)
+COPIED: tuple[Any, ...] = (PaymentInstrument, Merchant, Verification, TransferBatch, Authorization, Transfer)
 OURS: dict[Any, set[str]] = {
     PaymentInstrument: {"copied_at"},
     Merchant: {"copied_at", "merchant_profile_id"},
     Verification: {"copied_at"},
+    TransferBatch: {"copied_at"},
+    Authorization: {"copied_at", "fee", "three_d_secure", "additional_purchase_data", "released_at"},
     Transfer: {"copied_at"},
 }
-"""What a provider does not keep for us: when we copied, and settings of our own."""
+"""What a provider does not keep for us: when we copied, settings of our own, and when we noticed that a time passed."""
 MOMENTS = {"created_at", "updated_at"}
 """Ours are of the request, theirs of its arrival, a moment later."""
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Shop:
-    """One of each: approved, held and rejected merchants, a retry; cards and an account; sales of every ending."""
+    """One of each: approved, held and rejected merchants, a retry; cards and accounts; payments of every ending."""
 
     def __init__(self) -> None:
         self.application, self.login = make_application()
-        make_processor(self.application)
+        make_processor(self.application, can_debit_bank_account=True, sandbox_profile="finix-2026")
+        make_processor(self.application, Processor.Name.VISA_V1)
         identity = make_merchant_identity(self.application)
         self.merchant = make_merchant(identity)
         for tax_id in ("000000002", "000000003"):
@@ -55,12 +62,50 @@ class Shop:
         buyer = make_identity(self.application)
         make_bank_account(identity, tags={"for": "payouts"})
         card, stolen = make_card(buyer), make_card(buyer, number="4000000000000119")
-        make_sale(self.merchant, card, amount=5000, fee=200, tags={"order": "1"})
+        sale = make_sale(self.merchant, card, amount=5000, fee=200, tags={"order": "1"})
         make_sale(self.merchant, card, amount=102, idempotency_id="one")
         make_sale(self.merchant, stolen)
+        receiver = make_merchant(buyer, "VISA_V1")
+        self.counter = Counter(self.application, self.login, self.merchant, buyer, receiver, card)
+        self._give_back(sale)
+        self._hold()
+        self.counter.push(4200)
+        self.counter.pull(4300)
+        self._debit_accounts()
         let_time_pass(self.application, 0)
         ApiClient(self.login).post(f"/merchants/{self.merchant.public_id}/verifications", {})
         let_time_pass(self.application, 0)
+        let_time_pass(self.application, 60)
+        for _ in range(2):  # of returns it is told a moment after they happened
+            feeds.hear(self.application.pk, "DUMMY_V1")
+            let_time_pass(self.application, 60)
+
+    def _give_back(self, sale: Transfer) -> None:
+        for amount in (700, 800):
+            self.counter.refund(sale, amount)
+        takes_none = make_card(self.counter.buyer, number="4000000000000135")
+        assert self.counter.refund(self.counter.sell(900, takes_none), 900).state == "FAILED"
+
+    def _hold(self) -> None:
+        """Left alone, captured in part, captured at the second try, declined, void, and not void after all."""
+        counter = self.counter
+        counter.hold(1000, tags={"hold": "1"}, idempotency_id="hold")
+        counter.capture(counter.hold(1000), 400)
+        twice = counter.hold(1000)
+        assert [counter.capture(twice, amount).state for amount in (102, 300)] == ["FAILED", "SUCCEEDED"]
+        counter.refund(counter.captures(twice)[-1], 30)
+        counter.hold(102)
+        counter.void(counter.hold(1000))
+
+    def _debit_accounts(self) -> None:
+        """With a batch; one of them is given back in part, and the other one by its bank."""
+        debits = [
+            self.counter.sell(600, make_bank_account(self.counter.buyer)),
+            self.counter.sell(650, make_returning_account(self.counter)),
+        ]
+        let_time_pass(self.application, 6)
+        assert [again(debit).state for debit in debits] == ["SUCCEEDED"] * 2
+        self.counter.refund(debits[0], 60)
 
     @property
     def account(self) -> Account:
@@ -93,7 +138,7 @@ def test_deleted_rows_come_back_as_they_were(shop: Shop) -> None:
     with transaction(by=system("test")), connection.cursor() as cursor:
         for model in COPIED:
             cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE application_id = %s", [shop.application.pk])
-    assert [shop.rows(model) for model in COPIED] == [{}, {}, {}, {}]
+    assert [shop.rows(model) for model in COPIED] == [{}] * len(COPIED)
     count = shop.copy_everything()
     with transaction(by=system("test")), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -102,6 +147,49 @@ def test_deleted_rows_come_back_as_they_were(shop: Shop) -> None:
     assert [difference for model, rows in zip(COPIED, before, strict=True)
             for difference in differences(model, rows, shop.rows(model))] == []  # fmt: skip
     assert shop.everything_else() == others
+    assert shop.counter.differences() == []
+
+
+def test_sums_and_takings_come_back_with_what_they_sum_up(shop: Shop) -> None:
+    before = {key: row["refunded_amount"] for key, row in shop.rows(Transfer).items() if row["refunded_amount"]}
+    taken = {key: row["capture_amount"] for key, row in shop.rows(Authorization).items() if row["capture_amount"]}
+    returned = [row["id"] for row in shop.rows(Transfer).values() if row["returned_at"]]
+    assert (sorted(before.values()), sorted(taken.values()), len(returned)) == ([30, 60, 1500], [300, 400], 1)
+
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        for model in (Transfer, Authorization):
+            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE application_id = %s", [shop.application.pk])
+    shop.copy_everything()
+
+    after = shop.rows(Transfer)
+    assert {key: row["refunded_amount"] for key, row in after.items() if row["refunded_amount"]} == before
+    assert [row["id"] for row in after.values() if row["returned_at"]] == returned
+    holds = shop.rows(Authorization)
+    assert {key: row["capture_amount"] for key, row in holds.items() if row["capture_amount"]} == taken
+    with transaction(by=system("test")):
+        assert Journal.objects.filter(application=shop.application).count() == sum(
+            row["state"] == "SUCCEEDED" for row in after.values()
+        )
+
+
+def test_copied_hold_ends_like_any_other(shop: Shop) -> None:
+    """When a hold expired, the provider does not tell; the worker notices it anew."""
+    expired = list(shop.rows(Authorization))
+    later = timezone.now() + HOLD_LASTS + timedelta(days=1)
+    assert release_expired(by=system("test"), at=later) == 1
+    with transaction(by=system("test")):
+        before = dict(Authorization.objects.values_list("id", "released_at"))
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM transfer WHERE application_id = %s", [shop.application.pk])
+        cursor.execute("DELETE FROM card_authorization WHERE application_id = %s", [shop.application.pk])
+
+    shop.copy_everything()
+    assert release_expired(by=system("test"), at=later) == 1
+
+    with transaction(by=system("test")):
+        after = dict(Authorization.objects.values_list("id", "released_at"))
+    assert sorted(after) == sorted(expired)
+    assert {key for key, moment in after.items() if moment} == {key for key, moment in before.items() if moment}
 
 
 def differences(model: Any, before: dict[Any, Any], after: dict[Any, Any]) -> list[tuple[str, str, Any, Any]]:

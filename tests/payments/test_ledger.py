@@ -7,12 +7,22 @@ from django.db import IntegrityError, ProgrammingError
 from django.db import transaction as database
 
 from payments.models import Journal, LedgerAccount, Posting, Transfer
-from payments.services.ledger import Leg, balances_of, legs_of_sale, post, postings_of
+from payments.services.ledger import Leg, balances_of, legs_of, post, postings_of
 from tenancy.actors import Actor, system
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_merchant_login
 from tests.factories.tenancy import make_platform_login
-from tests.payments.ledger_rows import AT, BALANCE, CLEARING, FEES, Shop, make_sale, make_shop, make_transfer, post_sale
+from tests.payments.ledger_rows import (
+    AT,
+    BALANCE,
+    CLEARING,
+    FEES,
+    Shop,
+    make_sale,
+    make_shop,
+    make_transfer,
+    post_transfer,
+)
 from tests.tenancy.conftest import refused
 
 
@@ -49,7 +59,7 @@ def test_sale_is_owed_by_the_processor_to_merchant_and_partner(
 ) -> None:
     with transaction(by=shop.partner.actor):
         transfer = make_transfer(shop, amount, fee)
-        post_sale(transfer)
+        post_transfer(transfer)
 
         merchant = shop.merchant.pk
         assert written() == [(kind, merchant, amount, "USD") for kind, amount in expected]
@@ -64,10 +74,10 @@ def test_sale_is_owed_by_the_processor_to_merchant_and_partner(
     )
 
 
-def test_legs_of_sale_sum_to_zero_in_the_transfers_currency(shop: Shop) -> None:
+def test_legs_of_sum_to_zero_in_the_transfers_currency(shop: Shop) -> None:
     transfer = Transfer(merchant=shop.merchant, amount=500, fee=20, currency="CAD")
 
-    legs = legs_of_sale(transfer)
+    legs = legs_of(transfer)
 
     assert legs == [
         shop.leg(CLEARING, 500, "CAD"),
@@ -79,7 +89,7 @@ def test_legs_of_sale_sum_to_zero_in_the_transfers_currency(shop: Shop) -> None:
 def test_accounts_are_opened_once_per_kind_and_currency(shop: Shop) -> None:
     with transaction(by=shop.partner.actor):
         for currency, amount in [("USD", 100), ("USD", 200), ("CAD", 400)]:
-            post_sale(make_transfer(shop, amount, 10, currency=currency))
+            post_transfer(make_transfer(shop, amount, 10, currency=currency))
 
         merchant = shop.merchant.pk
         assert balances() == {
@@ -96,9 +106,9 @@ def test_post_is_one_statement_whether_accounts_are_there_or_not(shop: Shop, dja
     with transaction(by=shop.partner.actor):
         first, second = make_transfer(shop, 100, 5), make_transfer(shop, 100, 5)
         with django_assert_num_queries(1):
-            post_sale(first)
+            post_transfer(first)
         with django_assert_num_queries(1):
-            post_sale(second)
+            post_transfer(second)
 
 
 def test_several_legs_may_go_to_one_account_and_legs_of_nothing_are_left_out(shop: Shop) -> None:
@@ -138,13 +148,13 @@ def test_post_refuses_what_does_not_balance_before_the_database_is_asked(
 def test_resource_has_one_journal_of_a_reason(shop: Shop) -> None:
     with transaction(by=shop.partner.actor):
         transfer = make_transfer(shop, 100)
-        post_sale(transfer)
+        post_transfer(transfer)
 
         with pytest.raises(IntegrityError, match="ledger_journal_once"), database.atomic():
-            post_sale(transfer)
+            post_transfer(transfer)
 
         assert balances() == {(CLEARING, shop.merchant.pk, "USD"): 100, (BALANCE, shop.merchant.pk, "USD"): -100}
-        post_legs(shop, *legs_of_sale(transfer), reason="sale")  # of another resource
+        post_legs(shop, *legs_of(transfer), reason="sale")  # of another resource
         assert len(written()) == 4
 
 

@@ -12,17 +12,33 @@ from typing import Any, ClassVar
 import pytest
 from django.db import DatabaseError, IntegrityError, connection
 from django.db import transaction as database
+from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from payments.models import LedgerAccount, Posting, Transfer
+from payments.models import Authorization, LedgerAccount, Payment, Posting, Transfer
 from payments.services.check import recompute
-from payments.services.ledger import Leg, legs_of_sale, post
+from payments.services.ledger import Leg, legs_of, post
 from resources import ids
 from tenancy.actors import Actor
 from tenancy.transactions import transaction
-from tests.payments.ledger_rows import AT, BALANCE, CLEARING, FEES, Raw, Shop, insert_journal, make_shop, make_transfer
+from tests.payments.ledger_rows import (
+    AT,
+    BALANCE,
+    CLEARING,
+    FEES,
+    Raw,
+    Shop,
+    insert_journal,
+    make_authorization,
+    make_pull,
+    make_push,
+    make_reversal,
+    make_shop,
+    make_transfer,
+    post_transfer,
+)
 from tests.tenancy.conftest import run
 
 IS_LONG = os.environ.get("MERCHANTRY_LONG") == "1"
@@ -65,7 +81,10 @@ class Ledger(RuleBasedStateMachine):
     def begin(self) -> None:
         self.expected: Counter[tuple[uuid.UUID, str, str]] = Counter()
         self.journals: list[list[Leg]] = []
+        self.transfers: list[Transfer] = []
         self.sales: list[Transfer] = []
+        self.holds: list[Authorization] = []
+        self.given_back: Counter[uuid.UUID] = Counter()
         self.count = 0
         self.block = transaction(by=self.actor)
         self.block.__enter__()
@@ -88,7 +107,9 @@ class Ledger(RuleBasedStateMachine):
         assert not any(sums.values())
         verdict = recompute()
         assert verdict.broken == ()
-        assert (verdict.journals, verdict.sales) == (len(self.journals), len(self.sales))
+        assert (verdict.journals, verdict.transfers) == (len(self.journals), len(self.transfers))
+        refunded = Transfer.objects.filter(type="DEBIT").values_list("id", "refunded_amount")
+        assert {key: amount for key, amount in refunded if amount} == +self.given_back
 
     def note(self, legs: list[Leg]) -> None:
         legs = [leg for leg in legs if leg.amount]
@@ -108,30 +129,86 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(shop=shops, amount=amounts, part=st.fractions(0, 1), currency=currencies)
     def sell(self, shop: int, amount: int, part: Any, currency: str) -> None:
-        transfer = make_transfer(self.shops[shop], amount, int(amount * part), currency=currency)
-        self.post_sale(transfer)
-        self.sales.append(transfer)
-        self.note(legs_of_sale(transfer))
+        self.sales.append(self.enter(make_transfer(self.shops[shop], amount, int(amount * part), currency=currency)))
 
-    def post_sale(self, transfer: Transfer) -> None:
-        post(
-            reason="sale",
-            resource=transfer,
-            application_id=transfer.application_id,
-            legs=legs_of_sale(transfer),
-            at=AT,
-        )
+    def enter(self, transfer: Transfer) -> Transfer:
+        post_transfer(transfer)
+        self.transfers.append(transfer)
+        self.note(legs_of(transfer))
+        return transfer
+
+    @precondition(lambda self: self.sales)
+    @rule(data=st.data(), part=st.fractions(0, 1), state=st.sampled_from(["SUCCEEDED", "PENDING", "FAILED"]))
+    def refund(self, data: st.DataObject, part: Any, state: str) -> None:
+        """What is under way is reserved like what is through; what failed is free again."""
+        sale = self.sales[data.draw(st.sampled_from(range(len(self.sales))))]
+        amount = int((sale.amount - self.given_back[sale.pk]) * part)
+        if not amount:
+            return
+        code = {"failure_code": "GENERIC_DECLINE"} if state == "FAILED" else {}
+        reversal = make_reversal(sale, self.shop_of(sale), amount, state=state, **code)
+        if state != "FAILED":
+            self.given_back[sale.pk] += amount
+            Transfer.objects.filter(pk=sale.pk).update(refunded_amount=F("refunded_amount") + amount)
+        if state == "SUCCEEDED":
+            self.enter(reversal)
+
+    @precondition(lambda self: self.sales)
+    @rule(data=st.data())
+    def refund_too_much(self, data: st.DataObject) -> None:
+        sale = self.sales[data.draw(st.sampled_from(range(len(self.sales))))]
+        over = sale.amount - self.given_back[sale.pk] + data.draw(amounts)
+        with pytest.raises(IntegrityError, match="transfer_refunded_within_amount"), database.atomic():
+            Transfer.objects.filter(pk=sale.pk).update(refunded_amount=F("refunded_amount") + over)
+
+    @precondition(lambda self: self.sales)
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        """The bank takes back the whole, whatever was refunded before; once."""
+        sale = self.sales[data.draw(st.sampled_from(range(len(self.sales))))]
+        if Transfer.objects.filter(parent=sale, subtype="SYSTEM").exists():
+            with pytest.raises(IntegrityError, match="transfer_returned_once"), database.atomic():
+                make_reversal(sale, self.shop_of(sale), sale.amount, subtype="SYSTEM")
+        else:
+            self.enter(make_reversal(sale, self.shop_of(sale), sale.amount, subtype="SYSTEM"))
+            Transfer.objects.filter(pk=sale.pk).update(returned_at=AT)
+
+    @rule(shop=shops, amount=amounts, currency=currencies, make=st.sampled_from([make_push, make_pull]))
+    def send_or_fetch(self, shop: int, amount: int, currency: str, make: Any) -> None:
+        self.enter(make(self.shops[shop], amount, currency=currency))
+
+    @rule(shop=shops, amount=amounts)
+    def hold(self, shop: int, amount: int) -> None:
+        """Nothing is posted until it is captured."""
+        self.holds.append(make_authorization(self.shops[shop], amount))
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data(), part=st.fractions(0, 1))
+    def capture(self, data: st.DataObject, part: Any) -> None:
+        held = self.holds[data.draw(st.sampled_from(range(len(self.holds))))]
+        if held.transfer_id is not None:
+            with pytest.raises(IntegrityError, match="transfer_captures_once"), database.atomic():
+                make_transfer(self.shop_of(held), 1, authorization=held)
+            return
+        amount = max(1, int(held.amount * part))
+        capture = self.enter(make_transfer(self.shop_of(held), amount, amount // 3, authorization=held))
+        held.transfer, held.capture_amount = capture, amount
+        held.save(update_fields=["transfer", "capture_amount"])
+        self.sales.append(capture)
+
+    def shop_of(self, payment: Payment) -> Shop:
+        return next(shop for shop in self.shops if shop.merchant.pk == payment.merchant_id)
 
     @rule(shop=shops, amount=amounts)
     def decline(self, shop: int, amount: int) -> None:
         make_transfer(self.shops[shop], amount, state="FAILED", failure_code="GENERIC_DECLINE")
 
-    @precondition(lambda self: self.sales)
+    @precondition(lambda self: self.transfers)
     @rule(data=st.data())
-    def sell_again(self, data: st.DataObject) -> None:
-        sale = data.draw(st.sampled_from(range(len(self.sales))))
+    def post_again(self, data: st.DataObject) -> None:
+        transfer = data.draw(st.sampled_from(range(len(self.transfers))))
         with pytest.raises(IntegrityError, match="ledger_journal_once"), database.atomic():
-            self.post_sale(self.sales[sale])
+            post_transfer(self.transfers[transfer])
 
     @rule(chosen=st.lists(places, min_size=1, max_size=6), currency=currencies, rest=st.tuples(shops))
     def move(self, chosen: list[tuple[int, Any, int]], currency: str, rest: tuple[int]) -> None:
@@ -157,7 +234,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(shop=shops, amount=amounts)
     def break_off(self, shop: int, amount: int) -> None:
         with suppress(BrokenOff), database.atomic():
-            self.post_sale(make_transfer(self.shops[shop], amount))
+            post_transfer(make_transfer(self.shops[shop], amount))
             raise BrokenOff
 
     @rule(chosen=st.lists(places, min_size=1, max_size=3), off=st.integers(1, 100))

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 
 from events.models import Event
 from onboarding.models import PaymentInstrument
-from payments.models import Journal, Posting, Transfer
+from payments.models import Journal, Transfer
 from providers import failures
 from providers.sandbox import faults
 from tenancy.models import Processor
 from tenancy.transactions import transaction
 from tests.conftest import ApiClient
-from tests.factories.onboarding import make_identity, make_merchant_identity, make_merchant_login
+from tests.factories.onboarding import make_merchant_identity, make_merchant_login
 from tests.factories.payments import (
     PLAIN_CARD,
     let_time_pass,
@@ -24,7 +23,7 @@ from tests.factories.payments import (
     make_merchant,
     make_processor,
 )
-from tests.factories.tenancy import make_application, make_platform_login
+from tests.payments.api_shop import Shop, errors
 
 pytestmark = pytest.mark.django_db
 
@@ -40,57 +39,9 @@ CODES = {
 """By documented outcome; the others succeed."""
 
 
-class Shop:
-    """An approved merchant at DUMMY_V1, and a buyer with a card."""
-
-    def __init__(self, name: str = "Acme", **config: Any) -> None:
-        self.application, self.login = make_application(name)
-        make_processor(self.application, **config)
-        self.identity = make_merchant_identity(self.application)
-        self.merchant = make_merchant(self.identity)
-        self.buyer = make_identity(self.application)
-        self.card = make_card(self.buyer)
-        self.partner, self.admin = ApiClient(self.login), ApiClient(make_platform_login())
-
-    def body(self, **changes: Any) -> dict[str, Any]:
-        body = {"merchant": self.merchant.public_id, "source": self.card.public_id, "amount": 2500, "currency": "USD"}
-        return {name: value for name, value in (body | changes).items() if value is not ...}
-
-    def post(self, **changes: Any) -> HttpResponse:
-        return self.partner.post("/transfers", self.body(**changes))
-
-    def sale(self, **changes: Any) -> dict[str, Any]:
-        answer = self.post(**changes)
-        assert answer.status_code == 201, answer.content
-        document: dict[str, Any] = answer.json()
-        return document
-
-    def declined(self, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The one error of a decline, and the transfer that it names."""
-        answer = self.post(**changes)
-        assert answer.status_code == 402, answer.content
-        (error,) = errors(answer)
-        return error, self.partner.get(f"/transfers/{error['transfer']}").json()
-
-    def listed(self, query: str = "") -> list[str]:
-        answer = self.partner.get(f"/transfers{query}")
-        assert answer.status_code == 200, answer.content
-        return [row["id"] for row in answer.json()["_embedded"]["transfers"]]
-
-    def postings(self, transfer: dict[str, Any]) -> dict[str, int]:
-        with transaction(by=self.login.actor):
-            postings = Posting.objects.filter(journal__resource_id=Transfer.parse_id(transfer["id"]))
-            return {posting.account.kind: posting.amount for posting in postings.select_related("account")}
-
-
 @pytest.fixture
 def shop() -> Shop:
     return Shop()
-
-
-def errors(answer: HttpResponse) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer.json()["_embedded"]["errors"]
-    return found
 
 
 def test_sale_answers_the_whole_transfer(shop: Shop) -> None:
@@ -226,7 +177,11 @@ def test_disabled_instrument_is_refused_before_the_provider_is_asked(shop: Shop)
         ({"source": "PIqf952xmeuiF179wdMiPXrW"}, "source"), ({"merchant": ...}, "merchant"),
         ({"merchant": "MUmMpVqaad7Va1YQR2soR3tq"}, "merchant"),
         ({"destination": "PIqf952xmeuiF179wdMiPXrW"}, "destination"),
-        ({"operation_key": "PULL_FROM_CARD"}, "operation_key"),
+        ({"operation_key": "PULL_FROM_CARD"}, "merchant"), ({"operation_key": "PUSH_TO_CARD"}, "destination"),
+        ({"operation_key": "MERCHANT_CREDIT_ADJUSTMENT"}, "operation_key"),
+        ({"operation_key": "CARD_PRESENT_SALE"}, "operation_key"), ({"operation_key": "GIFT"}, "operation_key"),
+        ({"device": "DVf2H8sh4LZZC52GTUrwCPPf"}, "device"),
+        ({"split_transfers": [{"amount": 1}]}, "split_transfers"),
         ({"statement_descriptor": "x" * 21}, "statement_descriptor"),
         ({"security_code": "1"}, "security_code"), ({"tags": {"a": None}}, "tags.a"),
         ({"merchant": ..., "merchant_identity": "IDpHEprvRCz6Sp4BGTEgsyKk"}, "merchant_identity"),
@@ -255,11 +210,11 @@ def test_currency_that_the_processor_offers_is_taken_in_any_case() -> None:
     assert shop.sale(currency="cad")["currency"] == "CAD"
 
 
-def test_bank_account_is_no_source(shop: Shop) -> None:
+def test_bank_account_is_no_source_unless_the_processor_debits_them(shop: Shop) -> None:
     answer = shop.post(source=make_bank_account(shop.buyer).public_id)
 
     assert [(error["field"], error["message"]) for error in errors(answer)] == [
-        ("source", "A sale is charged to a payment card")
+        ("source", "A sale is charged to a payment card: the processor debits no bank accounts")
     ]
 
 
