@@ -22,6 +22,10 @@ class PersonForm(forms.Form):
         label="Identity", required=False, max_length=40, help_text="The id (ID…) of a merchant's identity."
     )
 
+    may_refund = forms.BooleanField(
+        label="May refund", required=False, help_text="A merchant's person: gives its own sales back, whole or in part."
+    )
+
     def refuse(self, error: FieldError | FieldErrors) -> None:
         """Put a service's refusals beside their fields."""
         for refusal in error.errors if isinstance(error, FieldErrors) else [error]:

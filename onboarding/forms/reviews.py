@@ -1,4 +1,4 @@
-"""The form by which chosen merchants are approved or rejected. It asks; the service judges."""
+"""The form by which chosen items of a queue are approved or rejected. It asks; the service judges."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,10 @@ SAY_WHY = "Say why: the merchant reads it."
 
 
 class DecisionForm(forms.Form):
-    """One reason for all, and where merchants are rejected one for each that needs another."""
+    """One reason for all, and where several are rejected one for each that needs another."""
+
+    about_approval = "Kept in the audit. The merchant does not read it."
+    about_rejection = "The merchant reads it, and the processor is told."
 
     key = forms.CharField(widget=forms.HiddenInput)
     reason = forms.CharField(
@@ -26,10 +29,10 @@ class DecisionForm(forms.Form):
         self.is_rejection = is_rejection
         reason = self.fields["reason"]
         if not is_rejection:
-            reason.help_text = "Kept in the audit. The merchant does not read it."
+            reason.help_text = self.about_approval
             return
         reason.label = "Reason" if len(items) == 1 else "Reason for all"
-        reason.help_text = "The merchant reads it, and the processor is told."
+        reason.help_text = self.about_rejection
         for item in items if len(items) > 1 else ():
             self.fields[_of(item)] = forms.CharField(
                 label=f"Reason for {item.merchant.display_name}",

@@ -17,6 +17,7 @@ from onboarding.filters import ApplicationFilter
 from onboarding.forms.applications import ApplicationForm, ApplicationSettingsForm
 from onboarding.hosted.sample import sample_page
 from onboarding.models import Identity
+from onboarding.portal.actions import actions_for
 from onboarding.portal.facts import application_facts
 from onboarding.portal.identities import IdentityList, kind_tag, titled
 from onboarding.portal.once import FIELD, new_key, once, renew_after
@@ -107,6 +108,7 @@ class ApplicationOverview(ApplicationPage):
                 "timeline": timeline,
                 "sample": sample_page(application, request),
                 "document": document,
+                "actions": actions_for(application, self.actor),
                 "may_manage": self.actor.may(Permission.MANAGE_APPLICATIONS),
             }
         )
@@ -129,6 +131,9 @@ class ApplicationIdentities(IdentityList):
         self.tenant = tenancy.find_application(self.kwargs["pk"], by=self.actor)
         visible = Identity.objects.visible_to(self.actor).filter(application=self.tenant)
         return visible.select_related("application").prefetch_related("associated_with")
+
+    def narrowed_by(self) -> Mapping[str, str]:
+        return {"application_id": self.tenant.public_id}
 
     def row(self, resource: Identity) -> Mapping[str, Any]:
         return {

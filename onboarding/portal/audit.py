@@ -25,6 +25,7 @@ from tenancy.transactions import transaction
 LOOKING = "read_audit"
 
 _WORDS = {
+    "fail_export": "Give up an export",
     "sign_in": "Sign in to the portal",
     "sign_out": "Sign out of the portal",
     "create_api_user": "Create API key",

@@ -20,6 +20,7 @@ from onboarding.forms.merchants import MerchantForm, VerificationForm
 from onboarding.forms.risk import MerchantRiskForm
 from onboarding.models import Merchant, ReviewItem, Verification
 from onboarding.portal.actions import actions_for
+from onboarding.portal.exports import MERCHANTS
 from onboarding.portal.facts import (
     copy_facts,
     merchant_facts,
@@ -65,6 +66,7 @@ class MerchantList(TenantList):
     template_name = "onboarding/merchant_list.html"
     filter_class = MerchantSearch
     search_field = "q"
+    listing = MERCHANTS
     noun = ("merchant", "merchants")
     columns: ClassVar = [
         {"label": "Name"},
@@ -80,7 +82,10 @@ class MerchantList(TenantList):
         # Not joined: beside several policies a page of a long list would be found by sorting all of it.
         told = ("application", "identity", "enabled_processor")
         waiting = ReviewItem.objects.filter(
-            application=OuterRef("application"), merchant=OuterRef("pk"), outcome__in=ReviewItem.Outcome.open()
+            application=OuterRef("application"),
+            merchant=OuterRef("pk"),
+            entity_type=ReviewItem.EntityType.MERCHANT,
+            outcome__in=ReviewItem.Outcome.open(),
         )
         merchants = Merchant.objects.visible_to(self.actor).prefetch_related(*told)
         return merchants.annotate(is_held=Exists(waiting))

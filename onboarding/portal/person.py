@@ -44,7 +44,9 @@ class PersonFormPage(Page):
             raise FieldError("identity", "This identity belongs to another application.")
         if identity is not None and not identity.is_merchant:
             raise FieldError("identity", "This identity is a buyer's; nobody signs in for it.")
-        return tenancy.Place(Role(told["role"]), application, identity.pk if identity else None)
+        return tenancy.Place(
+            Role(told["role"]), application, identity.pk if identity else None, may_refund=told["may_refund"]
+        )
 
 
 class CreatePerson(PersonFormPage):
@@ -174,7 +176,7 @@ class PersonPage(Page):
                     ("Last signed in", moment(person.last_login)),
                     ("Added", moment(person.created_at)),
                 ],
-                "permissions": sorted(PERMISSIONS[Role(person.role)]),
+                "permissions": sorted(PERMISSIONS[Role(person.role)] | person.permissions_beyond_role),
                 "is_self": person.pk == self.actor.id,
                 "edit_url": reverse("onboarding:edit-person", args=[person.pk]),
                 "breadcrumbs": [("Users and roles", reverse("onboarding:people")), (person.name, "")],
@@ -232,6 +234,7 @@ def _initial(person: Person) -> dict[str, Any]:
         "role": person.role,
         "application": person.application.public_id if person.application else "",
         "identity": ids.public_id(Identity.PREFIX, person.identity_id) if person.identity_id else "",
+        "may_refund": person.may_refund,
     }
 
 

@@ -8,18 +8,16 @@ from django.urls import reverse
 
 from events.models import Author
 from onboarding.models import ReviewItem
+from onboarding.portal.reviews import waiting_of
 from portal.navigation import Entry, register
 from portal.timeline import register_author_pages
 from tenancy.actors import Actor
 from tenancy.models import ApiUser
 from tenancy.roles import Permission
-from tenancy.transactions import transaction
 
 
 def _waiting_reviews(by: Actor, most: int) -> int:
-    with transaction(by=by):
-        waiting = ReviewItem.objects.visible_to(by).filter(outcome__in=ReviewItem.Outcome.open())
-        return waiting.values("pk")[:most].count()
+    return waiting_of(ReviewItem.EntityType.MERCHANT, by, most)
 
 
 ENTRIES = (

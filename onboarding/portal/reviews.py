@@ -16,6 +16,7 @@ from events.models import Author
 from onboarding import services
 from onboarding.filters import DecidedReviewSearch, WaitingReviewSearch
 from onboarding.models import ReviewItem, Verification
+from onboarding.portal.exports import DECIDED_REVIEWS, WAITING_REVIEWS
 from onboarding.portal.facts import Facts, code, identity_facts, merchant_title
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
@@ -33,28 +34,68 @@ from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 SECTION = "review-merchants"
+WAITING, DECIDED = "WAITING", "DECIDED"
+"""The tabs of a queue."""
 
 _Outcome = ReviewItem.Outcome
 JOINED = ("application", "merchant__identity")
 """What a row tells of an item beside its own columns."""
 
 
-class _Reviews(TenantList):
-    """What both lists share: the tabs, and what a row begins with."""
+class ReviewList(TenantList):
+    """What lists of a queue share: what waits, or was decided on, of one kind of things, and the tabs.
+
+    `tabs` are the names of both pages by their labels.
+    """
 
     permission = Permission.VIEW_REVIEWS
-    section = SECTION
     search_field = "q"
-    noun = ("merchant", "merchants")
-    outcomes: ClassVar[frozenset[ReviewItem.Outcome]]
+    entity_type: ClassVar[ReviewItem.EntityType]
+    tabs: ClassVar[Mapping[str, str]]
     tab: ClassVar[str]
 
     def visible(self) -> QuerySet[ReviewItem]:
-        items = ReviewItem.objects.visible_to(self.actor).filter(outcome__in=self.outcomes)
-        return items.select_related(*JOINED)
+        outcomes = _Outcome.open() if self.tab == WAITING else _Outcome.decided()
+        return reviews_of(self.entity_type, self.actor).filter(outcome__in=outcomes)
 
     def context(self) -> dict[str, Any]:
-        return {"tabs": _tabs(self.actor, self.tab), "may_decide": self.actor.may(Permission.DECIDE_REVIEWS)}
+        count = waiting_of(self.entity_type, self.actor, COUNTED + 1)
+        return {
+            "tabs": [
+                {
+                    "label": label,
+                    "url": reverse(name),
+                    "is_current": label == self.tab,
+                    "count": count if label == WAITING else None,
+                }
+                for label, name in self.tabs.items()
+            ],
+            "may_decide": self.actor.may(Permission.DECIDE_REVIEWS),
+        }
+
+
+def reviews_of(entity_type: ReviewItem.EntityType, by: Actor) -> QuerySet[ReviewItem]:
+    """The items of one kind of things."""
+    items: QuerySet[ReviewItem] = ReviewItem.objects.visible_to(by)
+    return items.filter(entity_type=entity_type)
+
+
+def waiting_of(entity_type: ReviewItem.EntityType, by: Actor, most: int) -> int:
+    """How many of a kind wait for a word, counted up to a bound; call it in a transaction."""
+    waiting = reviews_of(entity_type, by).filter(outcome__in=_Outcome.open())
+    return waiting.order_by().values("pk")[:most].count()
+
+
+class _Reviews(ReviewList):
+    """The lists of merchants."""
+
+    section = SECTION
+    noun = ("merchant", "merchants")
+    entity_type = ReviewItem.EntityType.MERCHANT
+    tabs: ClassVar = {WAITING: "onboarding:review-merchants", DECIDED: "onboarding:decided-reviews"}
+
+    def visible(self) -> QuerySet[ReviewItem]:
+        return super().visible().select_related(*JOINED)
 
 
 class WaitingReviews(_Reviews):
@@ -62,9 +103,9 @@ class WaitingReviews(_Reviews):
 
     template_name = "onboarding/review_list.html"
     filter_class = WaitingReviewSearch
+    listing = WAITING_REVIEWS
     caption = "Merchants that wait for a decision, newest first"
-    outcomes = _Outcome.open()
-    tab = "WAITING"
+    tab = WAITING
     columns: ClassVar = [
         {"label": "Merchant"},
         {"label": "State"},
@@ -83,10 +124,10 @@ class WaitingReviews(_Reviews):
             "url": page_of(resource),
             "cells": [
                 title,
-                _state(resource),
+                state_of(resource),
                 resource.processor_type,
                 tag(resource.get_review_type_display()),
-                _name_in_short(resource.asked_by_kind, resource.asked_by_name),
+                name_in_short(resource.asked_by_kind, resource.asked_by_name),
                 resource.application.name,
                 moment(resource.created_at),
             ],
@@ -98,9 +139,9 @@ class DecidedReviews(_Reviews):
 
     template_name = "onboarding/review_decided.html"
     filter_class = DecidedReviewSearch
+    listing = DECIDED_REVIEWS
     caption = "Merchants on which was decided, newest first"
-    outcomes = frozenset({_Outcome.ACCEPTED, _Outcome.REJECTED})
-    tab = "DECIDED"
+    tab = DECIDED
     columns: ClassVar = [
         {"label": "Merchant", "css": "cell-name"},
         {"label": "Outcome"},
@@ -115,8 +156,8 @@ class DecidedReviews(_Reviews):
             "url": page_of(resource),
             "cells": [
                 merchant_title(resource.merchant),
-                _state(resource),
-                _reviewer(resource, _name_in_short),
+                state_of(resource),
+                reviewer_of(resource, name_in_short),
                 resource.reason,
                 resource.application.name,
                 moment(resource.completed_at),
@@ -135,7 +176,7 @@ class ReviewPage(Page):
         with transaction(by=self.actor):
             item = self._item(pk)
             checks = Verification.objects.visible_to(self.actor)
-            verification = checks.get(pk=item.verification_id)
+            verification = checks.get(pk=item.check_id)
             attempts = attempt_entries(verification, self.actor)
             mark = mark_of(item, verification, attempts=attempts)
             if shows_already(request, mark):
@@ -148,7 +189,7 @@ class ReviewPage(Page):
             {
                 "item": item,
                 "title": merchant_title(item.merchant),
-                "state": _state(item),
+                "state": state_of(item),
                 "notice": _notice(item, stands_against),
                 "may_decide": may_decide and not stands_against,
                 "may_take": may_decide and item.is_waiting,
@@ -180,29 +221,29 @@ class ReviewPage(Page):
         return HttpResponseRedirect(page_of(item))
 
     def _item(self, pk: str) -> ReviewItem:
-        items = ReviewItem.objects.visible_to(self.actor)
+        items = reviews_of(ReviewItem.EntityType.MERCHANT, self.actor)
         found: ReviewItem = find(items.select_related(*JOINED, "merchant__identity__associated_with"), pk)
         return found
 
 
+def register_page(entity_type: ReviewItem.EntityType, page: Callable[[ReviewItem], str]) -> None:
+    """Let an upper app say where an item of its things is looked at."""
+    _pages[entity_type] = page
+
+
 def page_of(item: ReviewItem) -> str:
-    return reverse("onboarding:review", args=[item.public_id])
+    registered = _pages.get(item.entity_type)
+    return registered(item) if registered else reverse("onboarding:review", args=[item.public_id])
 
 
-def _tabs(actor: Actor, current: str) -> list[dict[str, Any]]:
-    waiting = ReviewItem.objects.visible_to(actor).filter(outcome__in=_Outcome.open())
-    count = waiting.order_by().values("pk")[: COUNTED + 1].count()
-    return [
-        {"label": label, "url": reverse(f"onboarding:{name}"), "is_current": label == current, "count": number}
-        for label, name, number in (("WAITING", "review-merchants", count), ("DECIDED", "decided-reviews", None))
-    ]
+_pages: dict[str, Callable[[ReviewItem], str]] = {}
 
 
 def review_trail(*here: str) -> list[tuple[str, str]]:
     return [("Merchants in review", reverse("onboarding:review-merchants")), *((label, "") for label in here)]
 
 
-def _state(item: ReviewItem) -> SafeString:
+def state_of(item: ReviewItem) -> SafeString:
     """How an item stands; a word that the processor has not confirmed is neither pending nor done."""
     if item.is_open and item.decision:
         label = "Being approved" if item.decision == _Outcome.ACCEPTED else "Being rejected"
@@ -211,35 +252,38 @@ def _state(item: ReviewItem) -> SafeString:
     return badge(item.outcome, label=label or item.get_outcome_display())
 
 
-def _name(kind: str, name: str) -> Any:
+def whole_name(kind: str, name: str) -> Any:
     return code(name) if kind == Author.API_USER else name or None
 
 
-def _name_in_short(kind: str, name: str) -> Any:
+def name_in_short(kind: str, name: str) -> Any:
     """For a row, where a whole id of a key takes a line of its own on a phone; the page of the review has it whole."""
     if kind != Author.API_USER:
         return name or None
     return format_html('<code title="{}">{}…{}</code>', name, name[:2], name[-6:])
 
 
-def _reviewer(item: ReviewItem, named: Callable[[str, str], Any] = _name) -> Any:
+def reviewer_of(item: ReviewItem, named: Callable[[str, str], Any] = whole_name) -> Any:
     if not item.is_open and not item.reviewed_by_kind:
         return "The processor itself"
     return named(item.reviewed_by_kind, item.reviewed_by_name)
 
 
 def _facts(item: ReviewItem) -> Facts:
+    return [("Processor", item.processor_type), ("Check", item.get_review_type_display()), *review_facts(item)]
+
+
+def review_facts(item: ReviewItem) -> Facts:
+    """Who sent it in, who decided, and why; its application is joined."""
     told: Facts = [
-        ("Processor", item.processor_type),
-        ("Check", item.get_review_type_display()),
-        ("Sent in by", _name(item.asked_by_kind, item.asked_by_name)),
+        ("Sent in by", whole_name(item.asked_by_kind, item.asked_by_name)),
         ("Two people needed", "Yes" if item.application.maker_checker_enabled else "No"),
     ]
     if item.is_open and not item.decision:
-        return told + ([("In review by", _reviewer(item))] if item.reviewed_by_kind else [])
+        return told + ([("In review by", reviewer_of(item))] if item.reviewed_by_kind else [])
     return [
         *told,
-        ("Decided by", _reviewer(item)),
+        ("Decided by", reviewer_of(item)),
         ("Reason", item.reason),
         *([("Decided", moment(item.completed_at))] if item.completed_at else []),
     ]

@@ -17,6 +17,7 @@ from onboarding.models import (
     Verification,
 )
 from onboarding.portal.facts import merchant_title
+from onboarding.portal.reviews import page_of
 from portal.subjects import Kind, register
 from tenancy.models import ApiUser, Application, ApplicationProfile, MerchantProfile, Person, Processor, RiskProfile
 from tenancy.roles import Permission
@@ -90,7 +91,7 @@ KINDS = (
         ReviewItem,
         "Review",
         lambda row: merchant_title(row.merchant),
-        _page("review"),
+        page_of,
         Permission.VIEW_REVIEWS,
         ("merchant__identity",),
     ),

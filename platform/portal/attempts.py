@@ -55,9 +55,14 @@ def attempt_entries(resource: Resource, by: Actor, *, also: Collection[uuid.UUID
     `also` are keys of further resources that belong to it, as a merchant's verifications. Empty for whoever may not
     see attempts.
     """
+    return entries_about([resource.pk, *also], by)
+
+
+def entries_about(keys: Collection[uuid.UUID], by: Actor) -> list[dict[str, Any]]:
+    """The same by the keys alone: of what a provider was asked to keep there may be no row."""
     if not by.may(Permission.VIEW_ATTEMPTS):
         return []
-    found = Attempt.objects.visible_to(by).filter(resource_id__in=[resource.pk, *also])
+    found = Attempt.objects.visible_to(by).filter(resource_id__in=keys)
     return [_entry(attempt) for attempt in found.order_by("-created_at", "-id")[:SHOWN]]
 
 

@@ -1,6 +1,6 @@
 """The left side of every page. Apps register their entries; whoever may not open one does not see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,12 @@ from django.urls import reverse
 
 from tenancy.actors import Actor
 from tenancy.roles import Permission
+from tenancy.transactions import transaction
 
 COUNTED = 99
 """What waits is counted up to here; beyond it reads 99+."""
 
-HEADS = ("TRANSACTIONS", "PEOPLE", "REVIEW", "DEVICES", "SYSTEM")
+HEADS = ("", "TRANSACTIONS", "PEOPLE", "REVIEW", "DEVICES", "SYSTEM")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Entry:
     permission: Permission
     order: int = 50
     waiting: Callable[[Actor, int], int] | None = None
-    """How many wait behind it for the actor, counted up to a bound; it is asked on every page."""
+    """How many wait behind it for the actor, counted up to a bound. It is asked on every page, in one transaction for
+    all entries."""
 
     @property
     def section(self) -> str:
@@ -45,6 +47,8 @@ def register(entry: Entry) -> None:
 
 def navigation_for(actor: Actor, current: str | None) -> list[dict[str, Any]]:
     """The heads with something in them that the actor may open, in their fixed order."""
+    shown = sorted((entry for entry in _entries if actor.may(entry.permission)), key=lambda entry: entry.order)
+    counts = _counts(shown, actor)
     heads: list[dict[str, Any]] = []
     for head in HEADS:
         entries = [
@@ -54,28 +58,29 @@ def navigation_for(actor: Actor, current: str | None) -> list[dict[str, Any]]:
                 "icon": e.icon,
                 "is_current": e.section == current,
                 "section": e.section,
-                "count": _counted(e, actor),
+                "count": counts.get(e.url_name, ""),
             }
-            for e in sorted(_entries, key=lambda entry: entry.order)
-            if e.head == head and actor.may(e.permission)
+            for e in shown
+            if e.head == head
         ]
         if entries:
             heads.append({"label": head, "entries": entries})
     return heads
 
 
-def _counted(entry: Entry, actor: Actor) -> str:
-    if entry.waiting is None:
-        return ""
-    count = entry.waiting(actor, COUNTED + 1)
+def _counts(entries: Sequence[Entry], actor: Actor) -> dict[str, str]:
+    """What waits, by the names of URLs."""
+    counted = [entry for entry in entries if entry.waiting is not None]
+    if not counted:
+        return {}
+    with transaction(by=actor, plans_anew=True):
+        return {entry.url_name: _told(entry.waiting(actor, COUNTED + 1)) for entry in counted if entry.waiting}
+
+
+def _told(count: int) -> str:
     return f"{COUNTED}+" if count > COUNTED else str(count or "")
 
 
 def label_of(url_name: str) -> str:
     """What the navigation calls a page; empty where it does not lead there."""
     return next((entry.label for entry in _entries if entry.url_name == url_name), "")
-
-
-def first_page_for(actor: Actor) -> str | None:
-    """Where somebody lands after signing in, until there is a home of tasks."""
-    return next((reverse(e.url_name) for e in sorted(_entries, key=lambda e: e.order) if actor.may(e.permission)), None)

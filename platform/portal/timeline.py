@@ -14,7 +14,7 @@ from tenancy.actors import Actor
 
 SHOWN = 50
 
-_UNSPOKEN = ("_e164", "_provided", "verification_id")  # they go with what is told
+_UNSPOKEN = ("_e164", "_provided", "verification_id", "flags")  # told elsewhere, or with what is told
 _LABELS = {
     "annual_card_volume": "Card sales a year",
     "avs_failure_allowed": "Failed address check allowed",
@@ -47,9 +47,9 @@ _LABELS = {
 """What the cards of a page call a member, where it is not what its name says."""
 _SAID = {"ACCEPTED": "Approved", "MANUAL_REVIEW": "In review", "PENDING": "Waiting"}
 """What reviews call their outcomes, as their pages do."""
-_CONSTANTS = ("state", "verification", "outcome", "decision", "type", "brand", "upon", "funding_identifier")
+_CONSTANTS = ("state", "status", "verification", "outcome", "decision", "type", "brand", "upon", "funding_identifier")
 """Members whose values in capitals are read as words, though they are one word."""
-_MINOR_UNITS = ("_amount", "_volume")
+_MINOR_UNITS = ("_amount", "_volume", "_fee")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
 
 AuthorPages = Callable[[Collection[uuid.UUID], Actor], Mapping[uuid.UUID, str]]
@@ -64,7 +64,12 @@ def register_author_pages(kind: Author, pages: AuthorPages) -> None:
 
 def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     """The newest changes of a resource the actor sees, as entries for `_timeline.html`; call it in a transaction."""
-    found = Event.objects.filter(application_id__in=by.application_ids, resource_id=resource.pk)
+    return changes_of(resource.pk, by=by)
+
+
+def changes_of(key: uuid.UUID, *, by: Actor) -> list[dict[str, Any]]:
+    """The same by the key alone."""
+    found = Event.objects.filter(application_id__in=by.application_ids, resource_id=key)
     events = list(found.order_by("-sequence")[:SHOWN])
     pages = _author_pages(events, by)
     return [

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from portal import views
+from portal import home
 
 app_name = "portal"
 urlpatterns = [
-    path("", views.Home.as_view(), name="home"),
+    path("", home.Home.as_view(), name="home"),
 ]

@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 import django_filters
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views import View
 
 from portal import errors
-from portal.navigation import first_page_for
 from portal.signing_in import lead_to_sign_in
 from resources import ids
 from resources.errors import NotVisible
@@ -57,7 +56,9 @@ class Page(View):
 
 
 class ListPage(Page):
-    """A list with filters in the URL, newest first, read from either side of a row (`after`, `before`)."""
+    """A list with filters in the URL, newest first unless it says so, read from either side of a row (`after`,
+    `before`).
+    """
 
     filter_class: ClassVar[type[django_filters.FilterSet]]
     search_field: ClassVar[str] = ""
@@ -65,6 +66,7 @@ class ListPage(Page):
     noun: ClassVar[tuple[str, str]]
     caption: ClassVar[str] = ""
     table_css: ClassVar[str] = "table-list"
+    is_oldest_first: ClassVar[bool] = False
 
     @abstractmethod
     def visible(self) -> QuerySet[Any]:
@@ -90,7 +92,7 @@ class ListPage(Page):
             listed = found.qs if found.is_valid() else visible.none()
             context = {
                 **self.context(),
-                **read_list(request, visible, listed),
+                **read_list(request, visible, listed, is_oldest_first=self.is_oldest_first),
                 "filter_form": found.form,
                 "search_field": self.search_field,
                 "columns": self.columns,
@@ -103,22 +105,27 @@ class ListPage(Page):
         return self.show(context)
 
 
-def read_list(request: HttpRequest, visible: QuerySet[Any], listed: QuerySet[Any]) -> dict[str, Any]:
+def read_list(
+    request: HttpRequest, visible: QuerySet[Any], listed: QuerySet[Any], *, is_oldest_first: bool = False
+) -> dict[str, Any]:
     """One page of rows by the `after` or `before` of the URL, with the links to its neighbours and a bounded count."""
     before, after = request.GET.get("before"), request.GET.get("after")
     position = _position(visible, before or after)
     is_backwards = bool(before)
-    beside = listed.filter(beyond(position, older=not is_backwards)) if position is not None else listed
-    rows, has_more = read_window(beside, older=not is_backwards, limit=PAGE_SIZE)
+    is_older = is_backwards == is_oldest_first
+    beside = listed.filter(beyond(position, older=is_older)) if position is not None else listed
+    rows, has_more = read_window(beside, older=is_older, limit=PAGE_SIZE)
     if is_backwards:
         rows.reverse()
-    has_newer = has_more if is_backwards else position is not None
-    has_older = True if is_backwards else has_more
+    has_previous = has_more if is_backwards else position is not None
+    has_next = True if is_backwards else has_more
+    previous_url = _beside(request, "before", rows[0]) if rows and has_previous else ""
+    next_url = _beside(request, "after", rows[-1]) if rows and has_next else ""
     return {
         "resources": rows,
         "count": listed.order_by().values("pk")[: COUNTED + 1].count(),
-        "newer_url": _beside(request, "before", rows[0]) if rows and has_newer else "",
-        "older_url": _beside(request, "after", rows[-1]) if rows and has_older else "",
+        "newer_url": next_url if is_oldest_first else previous_url,
+        "older_url": previous_url if is_oldest_first else next_url,
     }
 
 
@@ -153,13 +160,3 @@ def _beside(request: HttpRequest, side: str, row: Model) -> str:
         parameters.pop(name, None)
     parameters[side] = row.public_id if isinstance(row, Resource) else ids.encode(row.pk)
     return f"?{parameters.urlencode()}"
-
-
-class Home(View):
-    """Where somebody lands after signing in: the first page that they may open."""
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return lead_to_sign_in(request)
-        actor = person_actor(request.user, origin=origin_of(request))
-        return HttpResponseRedirect(first_page_for(actor) or "/dashboard/account/logout/")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 def add_card(page: Page, number: str) -> None:
     """A new card of a buyer of the first application, which may ask VISA_V1; its page is opened."""
-    page.goto("/dashboard/payment-instruments/?tags.key=wallet")
+    page.goto("/dashboard/payment-instruments/?tags.key=wallet&tags.value=saved")
     page.locator("tbody a.row-link").first.click()
     page.locator("#identity a").first.click()
     page.get_by_role("link", name="PAYMENT INSTRUMENTS", exact=True).click()

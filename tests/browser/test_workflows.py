@@ -332,13 +332,13 @@ def test_sale_that_is_declined_says_so_without_scripts(sign_in: SignIn) -> None:
     page.goto("/dashboard/transfers/new/")
     page.get_by_role("link", name="Juniper & Rye Bakery").click()
     page.get_by_label("Amount", exact=True).fill("1.02")
-    page.get_by_label("Card", exact=True).select_option(index=1)
+    page.get_by_label("Card or bank account", exact=True).select_option(index=1)
     page.get_by_role("button", name="Review sale").click()
     page.get_by_role("button", name="Charge 1.02 USD").dblclick()
 
     expect(page.get_by_text("Declined. The card was not charged.")).to_be_visible()
     page.get_by_role("link", name="New sale with this card").click()
-    expect(page.get_by_label("Card", exact=True)).not_to_have_value("")
+    expect(page.get_by_label("Card or bank account", exact=True)).not_to_have_value("")
 
 
 def leave_field(page: Page) -> None:

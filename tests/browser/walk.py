@@ -1,10 +1,13 @@
 """A walk over every page of the portal, in one colour scheme: wide and narrow, by axe and by rule."""
 
+import re
+
 from playwright.sync_api import Page
 
 from tests.browser.conftest import DESKTOP, PHONE, SignIn, keep_screenshot, overflows, violations
 
 PAGES = {
+    "home": "/dashboard/",
     "applications": "/dashboard/applications/",
     "create-application": "/dashboard/applications/new/",
     "application": "{application}",
@@ -55,9 +58,39 @@ PAGES = {
     "payment-instrument": "{payment_instrument}",
     "edit-payment-instrument": "{payment_instrument}edit/",
     "transfers": "/dashboard/transfers/",
+    "reports": "/dashboard/reports/",
+    "exports": "/dashboard/exports/",
+    "export": "{export}",
     "transfer": "{transfer}",
     "choose-merchant": "/dashboard/transfers/new/",
     "create-transfer": "{sale}",
+    "refund": "{transfer}refund/",
+    "authorizations": "/dashboard/authorizations/",
+    "authorization": "{held}",
+    "capture": "{held}capture/",
+    "void": "{held}void/",
+    "batches": "/dashboard/batches/",
+    "batch": "{batch}",
+    "settlements": "/dashboard/settlements/",
+    "settlement": "{settlement}",
+    "settlement-statement": "{settlement}statement/",
+    "deposits": "/dashboard/deposits/",
+    "deposit": "{deposit}",
+    "statements": "/dashboard/statements/",
+    "merchant-statement": "{statement}",
+    "edit-settlement": "{settlement}edit/",
+    "close-settlement": "{accruing_settlement}close/",
+    "remove-transfers": "{accruing_settlement}remove/",
+    "pay-settlement": "{settlement}pay/",
+    "settle-now": "{merchant}settle/",
+    "merchant-schedule": "{merchant}settlement-schedule/",
+    "application-schedule": "{application}settlement-schedule/",
+    "review-settlements": "/dashboard/review/settlements/",
+    "decided-settlements": "/dashboard/review/settlements/decided/",
+    "decide-settlements": "/dashboard/review/settlements/decide/?action=reject&all=yes",
+    "unresolved": "/dashboard/unresolved/",
+    "unresolved-attempt": "{unresolved}",
+    "ask-provider": "/dashboard/unresolved/ask/?selected={unresolved_id}",
 }
 STATES = {
     "disable-key": "{api_user}?confirm=disable",
@@ -84,11 +117,33 @@ STATES = {
     "approve-merchant": "/dashboard/review/merchants/decide/?action=approve&selected={review_id}",
     "nothing-to-decide": "/dashboard/review/merchants/decide/?action=approve",
     "declined-transfer": "{declined_transfer}",
+    "refund-transfer": "{reversal}",
+    "refunded-transfer": "{refunded}",
+    "review-refund": "{refund_review}",
+    "refused-refund": "{refund_review}&amount=x",
+    "review-capture": "{held}capture/?step=review&key=walk&amount=1.00&fee=0.10",
+    "captured-authorization": "{captured}",
+    "voided-authorization": "{voided}",
+    "authorization-captured-already": "{captured}capture/",
+    "review-sale": "{hold_review}&purpose=charge",
+    "review-hold": "{hold_review}&purpose=hold",
+    "refused-holds": "/dashboard/authorizations/?amount=twelve&state=x",
+    "no-batches": "/dashboard/batches/?q=x",
     "verify-card": "{inquired_card}?confirm=verify",
     "update-card": "{inquired_card}?confirm=update",
     "disable-card": "{inquired_card}?confirm=switch",
     "card-inquiry": "{inquiry}",
     "refused-amounts": "/dashboard/transfers/?amount=twelve&state=x",
+    "accruing-settlement": "{accruing_settlement}",
+    "approve-settlements": "/dashboard/review/settlements/decide/?action=approve&all=yes",
+    "no-settlements-to-decide": "/dashboard/review/settlements/decide/?action=approve",
+    "open-attempts": "/dashboard/unresolved/?state=ALL",
+    "no-attempts": "/dashboard/unresolved/?operation=token",
+    "home-of-a-week": "/dashboard/?days=7",
+    "no-deposits": "/dashboard/deposits/?q=x",
+    "refused-statement": "{statement}?start_date=2026-03-10&end_date=2026-03-09",
+    "refused-period": "/dashboard/reports/?start_date=2026-03-10&end_date=2026-03-09",
+    "nothing-to-ask": "/dashboard/unresolved/ask/",
 }
 
 
@@ -124,10 +179,17 @@ def places(sign_in: SignIn) -> dict[str, str]:
         "review": "review/merchants/",
         "decided_review": "review/merchants/decided/",
         "payment_instrument": "payment-instruments/?type=PAYMENT_CARD",
-        "inquired_card": "payment-instruments/?tags.key=wallet",
-        "transfer": "transfers/?state=SUCCEEDED",
+        "inquired_card": "payment-instruments/?tags.key=wallet&tags.value=saved",
+        "transfer": "transfers/?state=SUCCEEDED&type=DEBIT&instrument_type=PAYMENT_CARD",
         "declined_transfer": "transfers/?state=FAILED",
         "sale": "transfers/new/",
+        "unresolved": "unresolved/",
+        "settlement": "settlements/?status=APPROVED",
+        "deposit": "deposits/",
+        "statement": "statements/",
+        "accruing_settlement": "settlements/?status=PENDING",
+        "reversal": "transfers/?type=REVERSAL&state=SUCCEEDED",
+        "batch": "batches/?state=SUBMITTED",
     }
     found = {name: _first_link(page, f"/dashboard/{path}") for name, path in lists.items()}
     for subject, name in (("merchant", "verification"), ("inquired_card", "inquiry")):
@@ -140,7 +202,25 @@ def places(sign_in: SignIn) -> dict[str, str]:
         page.goto(f"{forms}identities/open-forms/?q={label}")
         found[name] = str(page.get_by_role("link", name=label, exact=True).get_attribute("href"))
     found["merchant_import"] = _first_link(page, f"{forms}identities/import/")
-    found["review_id"] = found["review"].rstrip("/").rpartition("/")[2]
+    for name, standing in (("held", "Held"), ("captured", "Captured in part"), ("voided", "Voided")):
+        page.goto("/dashboard/authorizations/?state=SUCCEEDED")
+        row = page.get_by_role("row").filter(has=page.get_by_text(standing, exact=True)).first
+        found[name] = str(row.locator("a.row-link").get_attribute("href"))
+    page.goto(found["reversal"])
+    found["refunded"] = str(page.get_by_role("link", name=re.compile("a sale of")).get_attribute("href"))
+    page.goto(f"{found['transfer']}refund/")
+    left = page.locator("[name=left]").input_value()
+    found["refund_review"] = f"{found['transfer']}refund/?step=review&key=walk&left={left}&amount=0.50&reason=Walk"
+    page.goto(found["sale"])
+    card = page.get_by_label("Card or bank account", exact=True).locator("optgroup option").first.get_attribute("value")
+    found["hold_review"] = f"{found['sale']}?step=review&key=walk&amount=12.50&fee=0.50&currency=USD&source={card}"
+    page.goto("/dashboard/transfers/")
+    page.locator("summary").filter(has_text="Export").click()
+    with page.expect_download():
+        page.get_by_role("button", name="CSV").click()
+    found["export"] = _first_link(page, "/dashboard/exports/")
+    for name in ("review", "unresolved"):
+        found[f"{name}_id"] = found[name].rstrip("/").rpartition("/")[2]
     return found
 
 

@@ -465,7 +465,7 @@ def test_list_of_identities_costs_the_same_however_long(own: Application, count:
     with CaptureQueriesContext(connection) as queries:
         client.get("/dashboard/identities/")
 
-    assert len(queries) == 16  # five of them count what waits for review, on every page
+    assert len(queries) == 18  # seven of them count what waits, on every page
 
 
 def test_list_is_walked_page_by_page(own: Application) -> None:

@@ -1,0 +1,50 @@
+"""The filter panel of the list of deposits."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from api.filters import ListFilter, PublicIdFilter, TextFilter, ValueFilter
+from onboarding.models import Merchant
+from payments.models import Settlement, Transfer
+from payments.portal.filters import AmountFilter
+from resources import ids
+from tenancy.models import Application
+
+_EXAMPLE = "In currency units, for example 12.50."
+SENT, RETURNED, FAILED = "ON_ITS_WAY_OR_PAID", "RETURNED", "FAILED"
+
+
+class DepositPanel(ListFilter[Transfer]):
+    """Deposits; whether one is on its way or paid depends on the day, so the two are looked for together."""
+
+    q = TextFilter(method="by_anything", label="Id, trace id or last four")
+    state = ValueFilter(method="by_state", values=[SENT, RETURNED, FAILED], label="State")
+    amount = AmountFilter(label="Amount", help_text=_EXAMPLE)
+    amount__gte = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
+    amount__lte = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount until")
+    statement_descriptor = TextFilter(label="Descriptor at the bank")
+    settlement_id = PublicIdFilter(
+        related=Settlement, field_name="settlement_id", label="Settlement id", help_text="Begins with ST."
+    )
+    merchant_id = PublicIdFilter(
+        related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
+    )
+    application_id = PublicIdFilter(
+        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
+    )
+
+    def by_state(self, queryset: QuerySet[Transfer], _name: str, value: str) -> QuerySet[Transfer]:
+        states = Transfer.State
+        if value == RETURNED:
+            return queryset.filter(returned_at__isnull=False)
+        if value == FAILED:
+            return queryset.filter(state__in=[states.FAILED, states.CANCELED])
+        return queryset.filter(state__in=[states.PENDING, states.SUCCEEDED], returned_at=None)
+
+    def by_anything(self, queryset: QuerySet[Transfer], _name: str, value: str) -> QuerySet[Transfer]:
+        text: Any = value.strip()
+        try:
+            return queryset.filter(pk=Transfer.parse_id(text))
+        except ids.MalformedId:
+            return queryset.filter(trace_id=text) | queryset.filter(instrument_last_four=text)

@@ -1,0 +1,149 @@
+"""Pages of deposits: what was paid to merchants' bank accounts, when it should be there, and what came back."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from onboarding.portal.following import following, mark_of, shows_already
+from onboarding.portal.lists import TenantList
+from payments.models import Settlement, SettlementEntry, Transfer
+from payments.models.settlements import SettlementEntryQuerySet
+from payments.portal.deposit_exports import DEPOSITS, deposits_visible_to
+from payments.portal.deposit_facts import deposit_facts, notice_of, page_of, parts_of, state_badge
+from payments.portal.deposit_filters import DepositPanel
+from payments.portal.facts import code_or_none, instrument_name
+from payments.portal.parties import parties_of
+from payments.portal.settlement_facts import page_of as page_of_settlement
+from portal.design.values import day, moment, money
+from portal.timeline import timeline_of
+from portal.views import Page
+from resources.lookup import find
+from tenancy.actors import Actor
+from tenancy.roles import Permission, Role
+from tenancy.transactions import transaction
+
+SECTION = "deposits"
+_PARTS = 50
+
+
+class DepositList(TenantList):
+    """What was paid out, the newest first."""
+
+    permission = Permission.VIEW_SETTLEMENTS
+    section = SECTION
+    template_name = "payments/deposit_list.html"
+    filter_class = DepositPanel
+    listing = DEPOSITS
+    search_field = "q"
+    noun = ("deposit", "deposits")
+    columns: ClassVar = [
+        {"label": "Amount", "css": "end shrink"},
+        {"label": "State"},
+        {"label": "Merchant"},
+        {"label": "Expected", "css": "shrink cell-labelled"},
+        {"label": "Bank account", "css": "nowrap"},
+        {"label": "Descriptor", "css": "cell-extra"},
+        {"label": "Trace id", "css": "cell-extra"},
+        {"label": "Application", "css": "nowrap"},
+        {"label": "Sent", "css": "shrink cell-labelled"},
+    ]
+
+    def visible(self) -> QuerySet[Transfer]:
+        # Not joined: beside several policies a page of a long list would be found by sorting all of it.
+        return deposits_visible_to(self.actor).prefetch_related("merchant", "application")
+
+    def row(self, resource: Transfer) -> Mapping[str, Any]:
+        return {
+            "url": page_of(resource),
+            "cells": [
+                money(resource.amount, resource.currency),
+                state_badge(resource),
+                resource.merchant.display_name,
+                day(resource.expected_on),
+                instrument_name(resource),
+                resource.statement_descriptor,
+                code_or_none(resource.trace_id),
+                resource.application.name,
+                moment(resource.created_at),
+            ],
+        }
+
+    def context(self) -> dict[str, Any]:
+        return {"lead": _LEADS[self.actor.role], "is_merchant": self.actor.role == Role.MERCHANT}
+
+
+class DepositPage(Page):
+    """One deposit: when it should be at the bank, what it pays, and why it came back if it did."""
+
+    permission = Permission.VIEW_SETTLEMENTS
+    section = SECTION
+    template_name = "payments/deposit_detail.html"
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        by = self.actor
+        with transaction(by=by, plans_anew=True):
+            deposit: Transfer = find(_joined(by), pk)
+            mark = mark_of(deposit)
+            if shows_already(request, mark):
+                return HttpResponse(status=204)
+            bank_return = _return_of(deposit, by)
+            settlement = deposit.settlement
+            parts = (
+                parts_of(deposit, settlement, _entries(settlement, by), _others(settlement, by)) if settlement else []
+            )
+            parties = parties_of(deposit, deposit.instrument, by=by)
+            timeline = timeline_of(deposit, by=by)
+        return self.show(
+            {
+                "deposit": deposit,
+                "state": state_badge(deposit),
+                "notice": notice_of(deposit, bank_return, by),
+                "facts": deposit_facts(deposit),
+                "parts": parts,
+                "parties": parties,
+                "timeline": timeline,
+                "settlement_url": page_of_settlement(settlement) if settlement else "",
+                "following": None if deposit.is_decided else following(request, mark, deposit.updated_at),
+                "breadcrumbs": [("Deposits", reverse("payments:deposits")), (deposit.public_id, "")],
+            }
+        )
+
+
+def _joined(by: Actor) -> QuerySet[Transfer]:
+    return deposits_visible_to(by).select_related(
+        "merchant", "merchant_identity", "destination", "application", "settlement"
+    )
+
+
+def _return_of(deposit: Transfer, by: Actor) -> Transfer | None:
+    if deposit.returned_at is None:
+        return None
+    returns = Transfer.objects.visible_to(by).filter(
+        application_id=deposit.application_id, parent_id=deposit.pk, subtype=Transfer.Subtype.SYSTEM
+    )
+    return returns.first()
+
+
+def _entries(settlement: Settlement, by: Actor) -> SettlementEntryQuerySet:
+    return SettlementEntry.objects.visible_to(by).filter(
+        application_id=settlement.application_id, settlement=settlement
+    )
+
+
+def _others(settlement: Settlement, by: Actor) -> list[Transfer]:
+    """All that pays the same settlement. What is in it was made before it was approved, so none of that is read."""
+    found = deposits_visible_to(by).filter(
+        application_id=settlement.application_id, settlement=settlement, created_at__gte=settlement.approved_at
+    )
+    return list(found.order_by("created_at", "id")[:_PARTS])
+
+
+_LEADS = {
+    Role.ADMIN: "What was paid to merchants' bank accounts, and when it should be there.",
+    Role.PLATFORM: "What was paid to merchants' bank accounts, and when it should be there.",
+    Role.PARTNER: "What was paid to your merchants' bank accounts, and when it should be there.",
+    Role.MERCHANT: "What was paid to your bank account, and when it should be there.",
+}

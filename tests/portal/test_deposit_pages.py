@@ -1,0 +1,276 @@
+"""Pages of deposits: where each is, what made it up, and what to do when it came back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from onboarding.services import update_payment_instrument
+from payments import services
+from payments.models import Settlement, Transfer
+from payments.portal.deposit_filters import DepositPanel
+from tenancy.actors import system
+from tenancy.roles import Role
+from tenancy.transactions import transaction
+from tests.factories.payments import make_bank_account
+from tests.portal.exports import ask, taken
+from tests.portal.pages import text_of
+from tests.portal.settled import SettledShop
+from tests.portal.settled import page_of as page_of_settlement
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/dashboard/deposits/"
+LIST_BUDGET, PAGE_BUDGET = 19, 21
+DAY = timedelta(days=1).total_seconds()
+
+
+@pytest.fixture
+def shop() -> SettledShop:
+    return SettledShop()
+
+
+@pytest.fixture
+def closed_account() -> SettledShop:
+    """Its bank returns every deposit: the account was closed."""
+    shop = SettledShop(account={"account_number": "123120007"}, sandbox_profile="finix-2026")
+    shop.paid(10_000)
+    shop.pass_time()
+    return shop
+
+
+def page_of(deposit: Transfer) -> str:
+    return f"{LIST}{deposit.public_id}/"
+
+
+def listed(shop: SettledShop, query: str = "", role: Role = Role.MERCHANT) -> list[Any]:
+    return [row.pk for row in shop.browser(role).get(f"{LIST}{query}").context["resources"]]
+
+
+def test_deposit_is_on_its_way_until_the_day_it_is_expected(shop: SettledShop) -> None:
+    settlement = shop.paid(10_000, fee=300)
+    (deposit,) = shop.deposits()
+    client = shop.browser(Role.MERCHANT)
+
+    before = text_of(client.get(page_of(deposit)))
+    shop.pass_time(5 * DAY)
+    after = text_of(client.get(page_of(deposit)))
+
+    assert "Deposit of 97.00 USD On its way" in before
+    assert f"The bank should have it on {deposit.expected_on:%A}" in before
+    assert "Deposit of 97.00 USD Paid" in after
+    assert f"Trace id {deposit.trace_id}" in after
+    assert f"Descriptor at the bank {deposit.statement_descriptor}" in after
+    assert f"/dashboard/settlements/{settlement.public_id}/" in client.get(page_of(deposit)).content.decode()
+
+
+def test_page_adds_up_what_made_it(shop: SettledShop) -> None:
+    sale = shop.sale(10_000, fee=300)
+    shop.refund(sale, 1_000)
+    settlement = shop.paid(2_000)
+    (deposit,) = shop.deposits()
+
+    answer = shop.browser(Role.MERCHANT).get(page_of(deposit))
+
+    told = [(part.label, part.count, text_of_money(part.amount)) for part in answer.context["parts"]]
+    assert told == [
+        ("Sales", 2, "120.00 USD"),
+        ("Refunds and bank returns", 1, "\N{MINUS SIGN}10.00 USD"),
+        ("Before fees", 3, "110.00 USD"),
+        ("Fees", None, "\N{MINUS SIGN}3.00 USD"),
+        ("Net", None, "107.00 USD"),
+    ]
+    assert deposit.amount == settlement.net_amount == 10_700
+    client = shop.browser(Role.MERCHANT)
+    assert {client.get(part.url).status_code for part in answer.context["parts"]} == {200}
+
+
+def test_parts_of_a_settlement_tell_of_each_other(shop: SettledShop) -> None:
+    settlement = shop.closed(10_000)
+    for amount in (6_000, 4_000):
+        services.pay_part(
+            settlement=settlement,
+            amount=amount,
+            destination_id=shop.bank_account.pk,
+            by=system("test"),
+            at=timezone.now(),
+        )
+        shop.work()
+    first, second = shop.deposits()
+
+    answer = shop.browser(Role.MERCHANT).get(page_of(second))
+
+    words = text_of(answer)
+    assert "A part of a settlement of 100.00 USD" in words
+    assert "\N{MINUS SIGN}60.00 USD This deposit 40.00 USD" in words
+    *_, other = answer.context["parts"]
+    assert (other.label, other.url) == ("Paid by another deposit", page_of(first))
+
+
+def test_returned_deposit_tells_why_and_what_to_do(closed_account: SettledShop) -> None:
+    (deposit,) = closed_account.deposits()
+
+    merchant = text_of(closed_account.browser(Role.MERCHANT).get(page_of(deposit)))
+    platform = text_of(closed_account.browser(Role.PLATFORM).get(page_of(deposit)))
+
+    assert "Deposit of 100.00 USD Returned" in merchant
+    assert "R02: " in merchant
+    assert "Add another bank account: this one cannot be paid. The platform then pays it again." in merchant
+    assert "Then pay what is left of the settlement again." in platform
+
+
+def test_deposit_that_failed_says_that_nothing_was_paid(shop: SettledShop) -> None:
+    settlement = shop.closed(10_000)
+    services.pay_part(
+        settlement=settlement,
+        amount=10_000,
+        destination_id=shop.bank_account.pk,
+        by=system("test"),
+        at=timezone.now(),
+    )
+    freeze(shop)
+    shop.work()
+    (deposit,) = shop.deposits()
+
+    words = text_of(shop.browser(Role.MERCHANT).get(page_of(deposit)))
+
+    assert deposit.state == "FAILED"
+    assert "Failed: nothing was paid" in words
+    assert listed(shop, "?state=FAILED") == [deposit.pk]
+    assert listed(shop, "?state=ON_ITS_WAY_OR_PAID") == []
+
+
+def test_filters_narrow_the_list(closed_account: SettledShop) -> None:
+    shop = closed_account
+    other = make_bank_account(shop.identity, account_number="123456")
+    (returned,) = shop.deposits()
+    settlement = settlement_of(returned)
+    again = services.fund_settlement(
+        settlement=settlement, amount=10_000, destination_id=other.pk, by=system("test"), at=timezone.now()
+    )
+    shop.work()
+    today = again.created_at.date()
+
+    assert listed(shop) == [again.pk, returned.pk]
+    for query, found in {
+        "state=RETURNED": [returned.pk],
+        "state=ON_ITS_WAY_OR_PAID": [again.pk],
+        f"q={again.public_id}": [again.pk],
+        f"q={returned.trace_id}": [returned.pk],
+        "q=3456": [again.pk],
+        "q=nothing": [],
+        "amount=100.00": [again.pk, returned.pk],
+        "amount.gte=100.01": [],
+        f"settlement_id={settlement.public_id}": [again.pk, returned.pk],
+        "settlement_id=STnonsense": [],
+        f"merchant_id={shop.merchant.public_id}&created_at.gte={today}": [again.pk, returned.pk],
+    }.items():
+        assert (query, listed(shop, f"?{query}")) == (query, found)
+
+
+def test_every_filter_has_a_label_and_every_id_says_so() -> None:
+    form = DepositPanel(queryset=Transfer.objects.none()).form
+
+    assert all(field.label for field in form.fields.values())
+    assert {name for name, field in form.fields.items() if name.endswith("_id")} <= {
+        name for name, field in form.fields.items() if field.help_text.startswith("Begins with")
+    }
+
+
+def test_only_deposits_are_listed_and_opened(shop: SettledShop) -> None:
+    shop.paid(10_000)
+    sale = shop.sale(500)
+    (deposit,) = shop.deposits()
+
+    assert listed(shop) == [deposit.pk]
+    assert shop.browser(Role.MERCHANT).get(page_of(sale)).status_code == 404
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_everybody_sees_their_own_alone(shop: SettledShop, role: Role) -> None:
+    beside, foreign = SettledShop.beside(shop), SettledShop("Foreign")
+    for each in (shop, beside, foreign):
+        each.paid(1_000)
+    deposits = {row.merchant_id: row for each in (shop, foreign) for row in each.deposits()}
+    own, other, theirs = (deposits[each.merchant.pk] for each in (shop, beside, foreign))
+    seen = {Role.MERCHANT: {own.pk}, Role.PARTNER: {own.pk, other.pk}}.get(role, {own.pk, other.pk, theirs.pk})
+    client = shop.browser(role)
+
+    opened = {row.pk: client.get(page_of(row)).status_code for row in (own, other, theirs)}
+
+    assert opened == {row.pk: 200 if row.pk in seen else 404 for row in (own, other, theirs)}
+    assert {row.pk for row in client.get(LIST).context["resources"]} == seen
+
+
+def test_list_and_report_are_taken_as_files(closed_account: SettledShop) -> None:
+    SettledShop("Foreign").paid(500)
+    (deposit,) = closed_account.deposits()
+    client = closed_account.browser(Role.MERCHANT)
+    today = deposit.created_at.date()
+
+    (row,) = taken(client, "deposit-list")
+    (reported,) = taken(client, "deposits", f"start_date={today}&end_date={today}")
+    page = client.get(f"/dashboard/reports/?report=deposits&start_date={today}&end_date={today}")
+
+    assert row == reported
+    assert (row["Id"], row["Amount"], row["Currency"]) == (deposit.public_id, "100.00", "USD")
+    assert row["Expected"] == f"{deposit.expected_on}"
+    assert row["Returned"].endswith("Z")
+    assert [total["count"] for total in page.context["totals"]] == ["1"]
+    assert ask(client, "deposits", f"start_date={today}&end_date={today}", "XLSX").status_code == 200
+
+
+def test_cost_does_not_grow_with_rows(shop: SettledShop) -> None:
+    client = shop.browser(Role.ADMIN)
+    shop.paid(1_000)
+    (deposit,) = shop.deposits()
+    costs = []
+    for _ in range(2):
+        for address in (LIST, page_of(deposit)):
+            client.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(address)
+            costs.append(len(queries))
+        shop.paid(1_000, 2_000)
+        SettledShop(f"Birch {len(costs)}").paid(500)
+
+    assert costs == [LIST_BUDGET, PAGE_BUDGET] * 2
+
+
+def test_empty_list_teaches(shop: SettledShop) -> None:
+    assert "No deposit yet" in text_of(shop.browser(Role.MERCHANT).get(LIST))
+
+
+def test_page_follows_a_deposit_until_it_is_sent(shop: SettledShop) -> None:
+    shop.decided(shop.closed(1_000), "ACCEPTED")
+    (deposit,) = shop.deposits()
+    client = shop.browser(Role.MERCHANT)
+    moving = client.get(page_of(deposit))
+
+    shown = client.get(moving.context["following"]["url"], headers={"HX-Request": "true"})
+    shop.work()
+    later = client.get(moving.context["following"]["url"], headers={"HX-Request": "true"})
+
+    assert (shown.status_code, later.status_code) == (204, 200)
+    assert "the day on which it should be there is told a moment later" in text_of(moving)
+    assert later.context["following"] is None
+    assert page_of_settlement(settlement_of(deposit)) in later.content.decode()
+
+
+def settlement_of(deposit: Transfer) -> Settlement:
+    with transaction(by=system("test")):
+        return Settlement.objects.select_related("application").get(pk=deposit.settlement_id)
+
+
+def text_of_money(amount: str) -> str:
+    return amount.replace('<span class="money">', "").replace('<span class="currency">', "").replace("</span>", "")
+
+
+def freeze(shop: SettledShop) -> None:
+    """Let the sandbox find the account disabled when it is to be paid."""
+    update_payment_instrument(
+        instrument=shop.bank_account, values={"enabled": False}, by=system("test"), at=timezone.now()
+    )
