@@ -128,15 +128,15 @@ def make_shop(application: Application) -> None:
     make_merchant(identity, "DUMMY_V1")
 
 
-def multiply(cursor: CursorWrapper, table: str, differing: dict[str, str]) -> None:
-    """10,000 rows for each one that is there, the same in all columns but these."""
+def multiply(cursor: CursorWrapper, table: str, differing: dict[str, str], count: int = 10_000) -> None:
+    """So many rows for each application, the same in all columns but these."""
     cursor.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND is_generated = 'NEVER'", [table]
     )
     columns = [name for (name,) in cursor.fetchall()]
     chosen = ", ".join(differing.get(name, f"one.{name}") for name in columns)
     first = f"(SELECT DISTINCT ON (application_id) * FROM {table} ORDER BY application_id, created_at DESC)"
-    rows = f"SELECT {chosen} FROM {first} AS one, generate_series(1, 10000) AS n ORDER BY one.application_id, n"
+    rows = f"SELECT {chosen} FROM {first} AS one, generate_series(1, {count}) AS n ORDER BY one.application_id, n"
     cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
 
 
