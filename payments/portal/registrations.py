@@ -25,9 +25,6 @@ from tenancy.roles import Permission
 
 
 def _unresolved_attempts(by: Actor, most: int) -> int:
-    """They wait for whoever may have the provider asked; to others the list is there to look at."""
-    if not by.may(Permission.RESOLVE_ATTEMPTS):
-        return 0
     unknown = Attempt.objects.visible_to(by).of_unknown_outcome(timezone.now())
     return unknown.values("pk")[:most].count()
 
@@ -54,6 +51,7 @@ ENTRIES = (
         Permission.VIEW_ATTEMPTS,
         order=9,
         waiting=_unresolved_attempts,
+        waits_for=Permission.RESOLVE_ATTEMPTS,
     ),
     Entry(
         "REVIEW",

@@ -29,6 +29,8 @@ class Entry:
     waiting: Callable[[Actor, int], int] | None = None
     """How many wait behind it for the actor, counted up to a bound. It is asked on every page, in one transaction for
     all entries."""
+    waits_for: Permission | None = None
+    """Whoever has this is told how many; to others who may open it, it is a list to look at. None: all who may."""
 
     @property
     def section(self) -> str:
@@ -70,7 +72,7 @@ def navigation_for(actor: Actor, current: str | None) -> list[dict[str, Any]]:
 
 def _counts(entries: Sequence[Entry], actor: Actor) -> dict[str, str]:
     """What waits, by the names of URLs."""
-    counted = [entry for entry in entries if entry.waiting is not None]
+    counted = [entry for entry in entries if entry.waiting and actor.may(entry.waits_for or entry.permission)]
     if not counted:
         return {}
     with transaction(by=actor, plans_anew=True):

@@ -57,7 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "currency": "USD",
     },
     "PUT authorizations/<str:pk>": {"capture_amount": 750},
-    "POST identities/<str:identity>/settlements": {"currency": "USD"},
+    "POST identities/<str:identity>/settlements": {"currency": "USD", "tags": {"made": "yes"}},
     "PUT settlements/<str:pk>": {"tags": {"changed": "yes"}},
     "POST settlements/<str:pk>": {"destination": "<payment_instruments>", "amount": 500, "currency": "USD"},
     "POST settlements/<str:settlement>/funding_transfers": {

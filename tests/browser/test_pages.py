@@ -6,8 +6,10 @@ import pytest
 from django.urls import URLPattern
 from playwright.sync_api import BrowserContext, expect
 
+from exports.portal import urlpatterns as export_pages
 from onboarding.portal.urls import urlpatterns as onboarding_pages
 from payments.portal.urls import urlpatterns as payments_pages
+from portal.urls import urlpatterns as portal_pages
 from tests.browser.conftest import DESKTOP, PHONE, SignIn, keep_screenshot, overflows, violations
 from tests.browser.walk import PAGES
 
@@ -15,13 +17,13 @@ pytestmark = pytest.mark.browser
 
 SHOWN_ONCE = {"api-user-secret", "onboarding-link"}
 BY_LINK = {"join", "join-section", "join-review", "join-sent"}  # walked in test_saved_forms
-DOWNLOADS = {"import-template", "merchant-import-result"}
+DOWNLOADS = {"import-template", "merchant-import-result", "start", "file"}
 WITHOUT_ACCOUNT = ("/dashboard/account/login/", "/dashboard/account/password/reset/")
 
 
 def test_every_page_is_listed_here() -> None:
-    patterns = [*onboarding_pages, *payments_pages]
-    names = {pattern.name for pattern in patterns if isinstance(pattern, URLPattern)}
+    patterns = [*portal_pages, *onboarding_pages, *payments_pages, *export_pages]
+    names = {pattern.name for pattern in patterns if isinstance(pattern, URLPattern) and pattern.name}
 
     assert names == set(PAGES) | SHOWN_ONCE | BY_LINK | DOWNLOADS
 
@@ -177,7 +179,10 @@ def test_merchant_sees_only_itself(sign_in: SignIn) -> None:
 
     assert page.locator("tbody tr").count() == 1
     entries = [link.inner_text() for link in page.locator("nav .nav-link").all()]
-    assert entries == ["Transfers", "Identities", "Merchants", "Payment instruments"]
+    assert entries == [
+        "Home", "Transfers", "Authorizations", "Settlements", "Deposits", "Statements", "Reports",
+        "Identities", "Merchants", "Payment instruments", "Exports",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["people/", "audit/", "applications/new/"])

@@ -180,7 +180,6 @@ def places(sign_in: SignIn) -> dict[str, str]:
         "decided_review": "review/merchants/decided/",
         "payment_instrument": "payment-instruments/?type=PAYMENT_CARD",
         "inquired_card": "payment-instruments/?tags.key=wallet&tags.value=saved",
-        "transfer": "transfers/?state=SUCCEEDED&type=DEBIT&instrument_type=PAYMENT_CARD",
         "declined_transfer": "transfers/?state=FAILED",
         "sale": "transfers/new/",
         "unresolved": "unresolved/",
@@ -188,7 +187,6 @@ def places(sign_in: SignIn) -> dict[str, str]:
         "deposit": "deposits/",
         "statement": "statements/",
         "accruing_settlement": "settlements/?status=PENDING",
-        "reversal": "transfers/?type=REVERSAL&state=SUCCEEDED",
         "batch": "batches/?state=SUBMITTED",
     }
     found = {name: _first_link(page, f"/dashboard/{path}") for name, path in lists.items()}
@@ -206,8 +204,10 @@ def places(sign_in: SignIn) -> dict[str, str]:
         page.goto("/dashboard/authorizations/?state=SUCCEEDED")
         row = page.get_by_role("row").filter(has=page.get_by_text(standing, exact=True)).first
         found[name] = str(row.locator("a.row-link").get_attribute("href"))
-    page.goto(found["reversal"])
-    found["refunded"] = str(page.get_by_role("link", name=re.compile("a sale of")).get_attribute("href"))
+    found["reversal"] = _first_with(page, "/dashboard/transfers/?type=REVERSAL&state=SUCCEEDED", _OF_A_SALE)
+    found["refunded"] = str(page.get_by_role("link", name=_OF_A_SALE).get_attribute("href"))
+    sales = "/dashboard/transfers/?state=SUCCEEDED&type=DEBIT&instrument_type=PAYMENT_CARD"
+    found["transfer"] = _first_with(page, sales, re.compile("^Refund$"))
     page.goto(f"{found['transfer']}refund/")
     left = page.locator("[name=left]").input_value()
     found["refund_review"] = f"{found['transfer']}refund/?step=review&key=walk&left={left}&amount=0.50&reason=Walk"
@@ -222,6 +222,20 @@ def places(sign_in: SignIn) -> dict[str, str]:
     for name in ("review", "unresolved"):
         found[f"{name}_id"] = found[name].rstrip("/").rpartition("/")[2]
     return found
+
+
+_OF_A_SALE = re.compile("a sale of")
+
+
+def _first_with(page: Page, address: str, name: re.Pattern[str]) -> str:
+    """The first of a list whose page has such a link; other tests have refunded and returned what stands above it."""
+    page.goto(address)
+    links = [str(link.get_attribute("href")) for link in page.locator("tbody a.row-link").all()]
+    for link in links:
+        page.goto(link)
+        if page.get_by_role("link", name=name).count():
+            return link
+    raise AssertionError(f"Nothing in {address} has a link {name.pattern}")
 
 
 def _first_link(page: Page, address: str) -> str:

@@ -25,7 +25,7 @@ from tests.portal.settled import SettledShop
 pytestmark = pytest.mark.django_db
 
 HOME = "/dashboard/"
-BUDGET = {Role.MERCHANT: 22, Role.PARTNER: 18, Role.ADMIN: 24}
+BUDGET = {Role.MERCHANT: 22, Role.PARTNER: 14, Role.ADMIN: 24}
 
 
 @pytest.fixture

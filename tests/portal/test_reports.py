@@ -17,7 +17,7 @@ from tests.portal.pages import browser, text_of
 from tests.portal.test_exports import Shop
 
 PAGE = "/dashboard/reports/"
-BUDGET = 24
+BUDGET = 16
 
 
 @pytest.fixture
