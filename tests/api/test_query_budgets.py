@@ -166,7 +166,7 @@ def test_queries_of_a_read(
         ("POST identities/<str:identity>/verifications", 22),
         ("PUT merchants/<str:pk>", 15),
         ("PUT transfers/<str:pk>", 15),
-        ("POST identities/<str:identity>/settlements", 30),
+        ("POST identities/<str:identity>/settlements", 32),
         ("PUT settlements/<str:pk>", 15),
         ("DELETE settlements/<str:settlement>/transfers", 19),
         ("POST authorizations", 33),
