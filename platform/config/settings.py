@@ -205,7 +205,12 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Merchantry] "
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/30m/key,10/30m/ip", "reset_password": "5/h/key,20/h/ip"}
+# A whole office may sign in at nine o'clock; who guesses is stopped by what fails.
+ACCOUNT_RATE_LIMITS = {
+    "login": "120/m/ip",
+    "login_failed": "10/30m/key,10/30m/ip",
+    "reset_password": "5/h/key,20/h/ip",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 REQUIRE_SECOND_FACTOR: bool = read("REQUIRE_SECOND_FACTOR")

@@ -1,6 +1,7 @@
 """Signing in: what is let in, what is refused, what is written down, and how sessions end."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -49,6 +50,17 @@ def test_signing_in_is_audited(client: Client, ada: Person) -> None:
     assert sign_in(client) == 302
 
     assert audited()[-1] == ("sign_in", "DONE", "Ada")
+
+
+def test_too_many_sign_ins_of_one_network_get_a_page(client: Client, ada: Person, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    assert sign_in(client) == 302
+
+    answer = Client().post(LOGIN, {"login": "ada@example.org", "password": PASSWORD})
+
+    assert answer.status_code == 429
+    assert "Nothing was done. Wait a minute" in answer.content.decode()
+    assert 'rel="icon"' in answer.content.decode()
 
 
 def test_wrong_password_is_audited_and_told_like_an_unknown_address(client: Client, ada: Person) -> None:
