@@ -19,6 +19,7 @@ from resources.errors import DomainError, FieldError
 from resources.models import Resource
 from tenancy.actors import Actor
 from tenancy.models import Processor
+from tenancy.models.processors import refuse_currency
 from tenancy.models.tenants import TenantResource
 from tenancy.transactions import transaction
 
@@ -83,9 +84,7 @@ def claim_keeping(
 ) -> Keeping:
     """Claim that a number is kept, within an act under way. Raises FieldError, NoProcessor."""
     processor = processor_for_instruments(application_id, by=by)
-    currencies = processor.application_config.get("default_currencies") or ["USD"]
-    if request.currency not in currencies:
-        raise FieldError("currency", f"One of {', '.join(currencies)} is needed")
+    refuse_currency(request.currency, processor.application_config)
     if isinstance(request, port.TokeniseBankAccount):
         owner = PaymentInstrument(id=request.id)
         vault.seal(owner, _NUMBER, request.account_number, application_id=application_id)

@@ -47,10 +47,10 @@ class TransferViewSet(ResourceViewSet):
     def create(self, request: Request, **_: Any) -> HttpResponse:
         """Charge a card or bank account for a merchant; pull money from a card, or push it to one.
 
-        A decline is 402, and the transfer exists as FAILED.
+        A decline is 402, and the transfer exists as FAILED. The platform credits or debits a merchant, too.
         """
         read = self.read_body(TransferInput)
-        body, purpose = read.validated_data, read.purpose
+        body = read.validated_data
         claim = idempotency.current()
         asked: dict[str, Any] = {
             "amount": body["amount"],
@@ -61,7 +61,11 @@ class TransferViewSet(ResourceViewSet):
             "by": self.actor,
             "at": self.now(),
         }
-        if purpose.is_visa_direct:
+        if read.is_adjustment:
+            transfer = services.create_adjustment(
+                operation_key=body["operation_key"], merchant_id=merchant_of(body, by=self.actor), **asked
+            )
+        elif (purpose := read.purpose).is_visa_direct:
             transfer = services.create_visa_direct(
                 purpose=purpose,
                 instrument_id=body[purpose.side],
@@ -166,4 +170,6 @@ class TransferInstrumentViewSet(ResourceViewSet):
 
     def visible(self) -> QuerySet[PaymentInstrument]:
         transfer = find(Transfer.objects.visible_to(self.actor), self.kwargs["transfer"])
+        if transfer.is_adjustment:
+            return PaymentInstrument.objects.none()
         return PaymentInstrument.objects.filter(pk=transfer.instrument_id, application_id=transfer.application_id)

@@ -8,7 +8,7 @@ from onboarding.demo import Fate, Made
 from onboarding.demo import Plan as Below
 from onboarding.demo.making import then
 from onboarding.services import update_merchant
-from payments.demo import bank_debits, holds, refunds, sales, settlements, unresolved, visa_direct
+from payments.demo import adjustments, bank_debits, holds, refunds, sales, settlements, unresolved, visa_direct
 from payments.demo.sales import SALES, Sale
 from payments.demo.till import Step, Till, open_till
 from providers import feeds
@@ -51,6 +51,7 @@ def plan(below: Below, *, count: int = SALES) -> Plan:
         *debits.debits,
         *refunds.draw(below, drawn, debits.debits),
         *visa_direct.draw(below),
+        *adjustments.draw(below),
         *_hearings(below.now),
         *settlements.draw(below),
     ]

@@ -197,6 +197,7 @@ class SettlementEntry(models.Model):
 
     class Kind(models.TextChoices):
         TRANSFER = "TRANSFER", "Transfer"
+        ADJUSTMENT = "ADJUSTMENT", "Adjustment"
         CARRIED = "CARRIED", "Carried over"
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -222,7 +223,7 @@ class SettlementEntry(models.Model):
         db_table = "settlement_entry"
         constraints = [
             models.UniqueConstraint(
-                name="settlement_entry_once", fields=["transfer"], condition=Q(released_at=None, kind="TRANSFER")
+                name="settlement_entry_once", fields=["transfer"], condition=Q(released_at=None, transfer__isnull=False)
             ),
             models.UniqueConstraint(
                 name="settlement_carried_once",
@@ -231,7 +232,7 @@ class SettlementEntry(models.Model):
             ),
             models.CheckConstraint(
                 name="settlement_entry_tells_what",
-                condition=Q(kind="TRANSFER", transfer__isnull=False, carried_from=None)
+                condition=Q(kind__in=["TRANSFER", "ADJUSTMENT"], transfer__isnull=False, carried_from=None)
                 | Q(kind="CARRIED", transfer=None, carried_from__isnull=False, amount__lt=0, fee=0),
             ),
         ]

@@ -1,7 +1,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from onboarding.models import PaymentInstrument
 from payments.models.authorizations import Authorization
@@ -16,7 +16,10 @@ class TransferQuerySet(PaymentQuerySet["Transfer"]):
 
 
 class Transfer(Payment):
-    """A movement of money: a charge, what is given back of it, or a payment to or from a card."""
+    """A movement of money: a charge, what is given back of it, a payment to or from a card, or an adjustment.
+
+    An adjustment is the operator's word on what a merchant is owed; no card and no bank account is part of it.
+    """
 
     PREFIX = "TR"
     KIND = "transfer"
@@ -25,18 +28,23 @@ class Transfer(Payment):
         DEBIT = "DEBIT", "Debit"
         CREDIT = "CREDIT", "Credit"
         REVERSAL = "REVERSAL", "Reversal"
+        ADJUSTMENT = "ADJUSTMENT", "Adjustment"
 
     class Subtype(models.TextChoices):
         API = "API", "API"
         SYSTEM = "SYSTEM", "System"
         SETTLEMENT_MERCHANT = "SETTLEMENT_MERCHANT", "Deposit"
         SPLIT_PAYOUT = "SPLIT_PAYOUT", "Part of a deposit"
+        MERCHANT_CREDIT_ADJUSTMENT = "MERCHANT_CREDIT_ADJUSTMENT", "Credit adjustment"
+        MERCHANT_DEBIT_ADJUSTMENT = "MERCHANT_DEBIT_ADJUSTMENT", "Debit adjustment"
 
     DEPOSITS = frozenset({Subtype.SETTLEMENT_MERCHANT, Subtype.SPLIT_PAYOUT})
 
     class OperationKey(models.TextChoices):
         PUSH_TO_CARD = "PUSH_TO_CARD", "Push to card"
         PULL_FROM_CARD = "PULL_FROM_CARD", "Pull from card"
+        MERCHANT_CREDIT_ADJUSTMENT = "MERCHANT_CREDIT_ADJUSTMENT", "Credit adjustment"
+        MERCHANT_DEBIT_ADJUSTMENT = "MERCHANT_DEBIT_ADJUSTMENT", "Debit adjustment"
 
     class Operation(models.TextChoices):
         """Where a key belongs that names a transfer: the same key names another one elsewhere."""
@@ -71,7 +79,19 @@ class Transfer(Payment):
         null=True,
         help_text="Which holds it; of a deposit, which it pays.",
     )
+    instrument_type = models.CharField(max_length=30, null=True)  # type: ignore[assignment]  # of a payment it is told
+    instrument_last_four = models.CharField(max_length=4, null=True)  # type: ignore[assignment]  # the same
     fee = models.BigIntegerField(default=0, help_text="Minor units; what the partner keeps of the amount.")
+    settled_amount = models.GeneratedField(
+        expression=Case(
+            When(Q(type=Type.REVERSAL) | Q(subtype=Subtype.MERCHANT_DEBIT_ADJUSTMENT), then=-F("amount")),
+            default=F("amount"),
+            output_field=models.BigIntegerField(),
+        ),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text="Minor units as a settlement counts them: below zero where it takes from the merchant.",
+    )
     refunded_amount = models.BigIntegerField(
         default=0, help_text="Minor units; what reversals have taken of it or are taking just now."
     )
@@ -115,9 +135,18 @@ class Transfer(Payment):
             ),
             models.CheckConstraint(
                 name="transfer_has_its_instrument",
-                condition=Q(type="DEBIT", source__isnull=False, destination=None, parent=None)
-                | Q(type="CREDIT", source=None, destination__isnull=False, parent=None)
-                | Q(type="REVERSAL", source=None, destination__isnull=False, parent__isnull=False, fee=0),
+                condition=Q(type="ADJUSTMENT", source=None, destination=None, parent=None, fee=0, instrument_type=None)
+                | Q(instrument_type__isnull=False, instrument_last_four__isnull=False)
+                & (
+                    Q(type="DEBIT", source__isnull=False, destination=None, parent=None)
+                    | Q(type="CREDIT", source=None, destination__isnull=False, parent=None)
+                    | Q(type="REVERSAL", source=None, destination__isnull=False, parent__isnull=False, fee=0)
+                ),
+            ),
+            models.CheckConstraint(
+                name="transfer_adjusts_one_way",
+                condition=Q(type="ADJUSTMENT", subtype__in=["MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"])
+                | ~Q(type="ADJUSTMENT") & ~Q(subtype__in=["MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"]),
             ),
         ]
         indexes = [
@@ -165,21 +194,24 @@ class Transfer(Payment):
 
     @property
     def instrument_id(self) -> uuid.UUID:
-        """Of the card or bank account that the money comes from or goes to."""
-        return self.instrument_side[1]
+        """Of the card or bank account that the money comes from or goes to. Raises ValueError of an adjustment."""
+        key = self.source_id or self.destination_id
+        if key is None:
+            raise ValueError("An adjustment has no instrument")
+        return key
 
     @property
-    def instrument(self) -> PaymentInstrument:
-        found: PaymentInstrument = getattr(self, self.instrument_side[0])
-        return found
+    def instrument(self) -> PaymentInstrument | None:
+        return self.source or self.destination
 
     @property
-    def instrument_side(self) -> tuple[str, uuid.UUID]:
-        """On which side the instrument stands, `source` or `destination`, and its key."""
-        for side, key in (("source", self.source_id), ("destination", self.destination_id)):
-            if key is not None:
-                return side, key
-        raise ValueError("A transfer has an instrument on one side")
+    def is_adjustment(self) -> bool:
+        return self.type == self.Type.ADJUSTMENT
+
+    @property
+    def takes(self) -> bool:
+        """Whether it lessens what the merchant is owed, as an adjustment or as a reversal."""
+        return self.type == self.Type.REVERSAL or self.subtype == self.Subtype.MERCHANT_DEBIT_ADJUSTMENT
 
     @property
     def is_deposit(self) -> bool:

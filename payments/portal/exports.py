@@ -55,6 +55,7 @@ _TRANSFERS = (
     Moment("Created", "created_at"),
     Moment("Updated", "updated_at"),
     Word("Type", "type"),
+    Word("Subtype", "subtype"),
     Word("State", "state"),
     Amount("Amount", "amount"),
     Word("Currency", "currency"),
@@ -177,6 +178,12 @@ DECIDED_SETTLEMENTS = Listing(
     visible=lambda by: _reviews(by).filter(outcome__in=ReviewItem.Outcome.decided()),
     columns=_REVIEWS,
 )
+
+
+def _subtype(value: str) -> str:
+    return Transfer.Subtype(value).label
+
+
 TRANSACTIONS = Report(
     listing=Listing(
         name="transactions",
@@ -187,7 +194,7 @@ TRANSACTIONS = Report(
         columns=_TRANSFERS,
     ),
     about="Every transfer made in the period, whether it succeeded or not.",
-    groups=(("Type", "type", words), ("State", "state", badge)),
+    groups=(("Type", "type", words), ("Subtype", "subtype", _subtype), ("State", "state", badge)),
 )
 
 

@@ -26,7 +26,9 @@ _BALANCES = {
 
 
 def instrument_name(payment: Payment) -> str:
-    """What a person calls the card or bank account, from what the row copied of it: Visa •••• 0006."""
+    """What a person calls the card or bank account, from what the row copied of it: Visa •••• 0006. Or nothing."""
+    if not payment.instrument_type:
+        return ""
     known = PaymentInstrument(
         type=payment.instrument_type, brand=payment.instrument_brand, last_four=payment.instrument_last_four
     )

@@ -11,21 +11,18 @@ from tenancy.roles import Permission
 _Party = tuple[str, Merchant | Identity | PaymentInstrument, str, bool]
 
 
-def parties_of(payment: Payment, instrument: PaymentInstrument, *, by: Actor) -> list[dict[str, str]]:
-    """Merchant, identity, card or bank account, application; call it in a transaction, with all of them joined."""
+def parties_of(payment: Payment, instrument: PaymentInstrument | None, *, by: Actor) -> list[dict[str, str]]:
+    """Merchant, identity, card or bank account if any, application; call it in a transaction, with all joined."""
     merchant, identity = payment.merchant, payment.merchant_identity
     sees_identity = Identity.objects.visible_to(by).filter(pk=identity.pk).exists()
-    sees_instrument = PaymentInstrument.objects.visible_to(by).filter(pk=instrument.pk).exists()
     parties: list[_Party] = [
         ("Merchant", merchant, "merchant", by.may(Permission.VIEW_MERCHANTS)),
         ("Identity", identity, "identity", sees_identity and by.may(Permission.VIEW_IDENTITIES)),
-        (
-            instrument_label(payment),
-            instrument,
-            "payment-instrument",
-            sees_instrument and by.may(Permission.VIEW_INSTRUMENTS),
-        ),
     ]
+    if instrument is not None:
+        sees_it = PaymentInstrument.objects.visible_to(by).filter(pk=instrument.pk).exists()
+        may_open = sees_it and by.may(Permission.VIEW_INSTRUMENTS)
+        parties.append((instrument_label(payment), instrument, "payment-instrument", may_open))
     found = [
         {
             "label": label,

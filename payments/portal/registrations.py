@@ -15,6 +15,7 @@ from payments.portal.settlement_acts import ready_to_settle
 from payments.portal.settlement_facts import page_of as page_of_settlement
 from payments.portal.settlement_facts import page_of_review
 from payments.portal.settlement_reviews import waiting_settlements
+from payments.services import obstacle_to_adjustment
 from portal import subjects
 from portal.navigation import Entry, register
 from portal.subjects import Kind
@@ -116,6 +117,7 @@ def register_actions() -> None:
     actions.register(Action(Merchant.KIND, "Settlements", "settlement", _settlements_of_merchant))
     actions.register(Action(Merchant.KIND, "Statements", "file", _statements_of_merchant))
     actions.register(Action(Merchant.KIND, "Settle now", "check", _settle_merchant))
+    actions.register(Action(Merchant.KIND, "Adjust", "transfer", _adjust_merchant))
     actions.register(Action(Merchant.KIND, "Settlement schedule", "calendar", _schedule_of_merchant))
     actions.register(Action(Application.KIND, "Settlement schedule", "calendar", _schedule_of_application))
 
@@ -157,6 +159,11 @@ def _settle_merchant(merchant: Merchant, by: Actor) -> str:
         return ""
     has_ready = ready_to_settle(merchant, by).exists()
     return reverse("payments:settle-now", args=[merchant.public_id]) if has_ready else ""
+
+
+def _adjust_merchant(merchant: Merchant, by: Actor) -> str:
+    may_adjust = by.may(Permission.ADJUST_MERCHANTS) and not obstacle_to_adjustment(merchant)
+    return reverse("payments:adjust-merchant", args=[merchant.public_id]) if may_adjust else ""
 
 
 def _schedule_of_merchant(merchant: Merchant, by: Actor) -> str:

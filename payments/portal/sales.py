@@ -32,6 +32,7 @@ from portal.views import Page
 from resources import ids
 from resources.errors import DomainError, NotVisible
 from resources.lookup import find
+from tenancy.models.processors import currencies_of
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
@@ -150,7 +151,7 @@ class CreateTransfer(Page):
             merchant=row,
             cards=cards,
             accounts=accounts,
-            currencies=config.get("default_currencies") or ["USD"],
+            currencies=currencies_of(config),
             initial={"key": new_key(), "source": chosen.public_id if chosen else "", "purpose": purpose},
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import BigIntegerField, Case, Count, F, QuerySet, Sum, When
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -372,7 +372,7 @@ class SettleNow(ConfirmedAct):
         with transaction(by=self.actor):
             merchant = find_merchant(self, pk)
             grouped = ready_to_settle(merchant, self.actor).order_by().values("currency")
-            sums = grouped.annotate(n=Count("id"), amount=Sum(_SIGNED), fees=Sum("fee"))
+            sums = grouped.annotate(n=Count("id"), amount=Sum("settled_amount"), fees=Sum("fee"))
             return merchant, [dict(row) for row in sums]
 
     def _show(
@@ -442,9 +442,6 @@ def _keys_of(told: Sequence[str]) -> set[uuid.UUID]:
     return keys
 
 
-_SIGNED = Case(
-    When(type=Transfer.Type.REVERSAL, then=-F("amount")), default=F("amount"), output_field=BigIntegerField()
-)
 _REMOVED_COLUMNS = (
     {"label": "Paid with", "css": "nowrap"},
     {"label": "Amount", "css": "end shrink"},

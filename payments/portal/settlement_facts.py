@@ -288,6 +288,8 @@ def _entry_subject(entry: SettlementEntry) -> tuple[str, str]:
 _PARTS = {
     ("TRANSFER", 1): "Sales",
     ("TRANSFER", -1): "Refunds and bank returns",
+    ("ADJUSTMENT", 1): "Credit adjustments",
+    ("ADJUSTMENT", -1): "Debit adjustments",
     ("CARRIED", -1): "Carried over from an earlier settlement",
 }
 

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from onboarding.portal.facts import code
+from payments.forms.adjustments import REASON_TAG as ADJUSTMENT_REASON
 from payments.forms.amounts import amount_in_words
 from payments.models import Payment, Settlement, Transfer
 from payments.portal.authorization_facts import page_of as page_of_authorization
@@ -49,6 +50,8 @@ RETURN = Kind("Bank return", "Bank return", "bank return", "return")
 PUSH = Kind("Push", "Push to card", "push", "push")
 PULL = Kind("Pull", "Pull from card", "pull", "pull")
 DEPOSIT = Kind("Deposit", "Deposit", "deposit", "pay")
+CREDIT_ADJUSTMENT = Kind("Credit adjustment", "Credit adjustment", "adjustment", "adjust")
+DEBIT_ADJUSTMENT = Kind("Debit adjustment", "Debit adjustment", "adjustment", "adjust")
 DEPOSIT_RETURN = Kind("Returned deposit", "Returned deposit", "returned deposit", "pay")
 
 
@@ -62,6 +65,8 @@ def kind_of(transfer: Transfer) -> Kind:
         return DEPOSIT_RETURN if transfer.is_returned_deposit else RETURN
     if transfer.is_deposit:
         return DEPOSIT
+    if transfer.is_adjustment:
+        return DEBIT_ADJUSTMENT if transfer.takes else CREDIT_ADJUSTMENT
     if transfer.type == Transfer.Type.CREDIT:
         return PUSH
     return PULL if transfer.operation_key == Transfer.OperationKey.PULL_FROM_CARD else SALE
@@ -72,8 +77,9 @@ def page_of(transfer: Transfer) -> str:
 
 
 def signed_amount(transfer: Transfer) -> SafeString:
-    """Below zero where the money goes out."""
-    sign = 1 if transfer.type == Transfer.Type.DEBIT else -1
+    """Below zero where the money goes out; of an adjustment, where it is taken from the merchant."""
+    comes_in = not transfer.takes if transfer.is_adjustment else transfer.type == Transfer.Type.DEBIT
+    sign = 1 if comes_in else -1
     return money(sign * transfer.amount, transfer.currency)
 
 
@@ -98,6 +104,7 @@ def transfer_facts(transfer: Transfer, now: datetime, *, may_see_batch: bool) ->
     return [
         *failure_facts(transfer),
         *([("Given as reason", " ".join(transfer.messages))] if kind in _RETURNS and transfer.messages else []),
+        *([("Reason", transfer.tags.get(ADJUSTMENT_REASON))] if transfer.is_adjustment else []),
         ("Amount", money(amount, currency)),
         *fees,
         *([] if transfer.has_failed else shares),

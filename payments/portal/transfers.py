@@ -196,7 +196,8 @@ class TransferPage(Page):
         if not (is_over and is_sale and self.actor.may(Permission.CREATE_TRANSFERS)):
             return ""
         address = reverse("payments:create-transfer", args=[transfer.merchant.public_id])
-        return address if transfer.returned_at else f"{address}?{urlencode({'source': transfer.instrument.public_id})}"
+        card = transfer.instrument
+        return f"{address}?{urlencode({'source': card.public_id})}" if card and not transfer.returned_at else address
 
 
 _REVERSALS = 50

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from payments.portal import (
+    adjustments,
     asking,
     authorizations,
     batches,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("settlements/<str:pk>/close/", settlement_acts.CloseSettlement.as_view(), name="close-settlement"),
     path("settlements/<str:pk>/remove/", settlement_acts.RemoveTransfers.as_view(), name="remove-transfers"),
     path("settlements/<str:pk>/pay/", settlement_acts.PaySettlement.as_view(), name="pay-settlement"),
+    path("merchants/<str:pk>/adjust/", adjustments.AdjustMerchant.as_view(), name="adjust-merchant"),
     path("merchants/<str:pk>/settle/", settlement_acts.SettleNow.as_view(), name="settle-now"),
     path("merchants/<str:pk>/settlement-schedule/", schedules.MerchantSchedule.as_view(), name="merchant-schedule"),
     path(

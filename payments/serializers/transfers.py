@@ -22,8 +22,6 @@ _KEYS_TO_COME = (
     "CARD_PRESENT_DEBIT",
     "CARD_PRESENT_SALE",
     "CARD_PRESENT_UNREFERENCED_REFUND",
-    "MERCHANT_CREDIT_ADJUSTMENT",
-    "MERCHANT_DEBIT_ADJUSTMENT",
     "UNREFERENCED_REFUND",
 )
 """Documented, and named in the refusal as what is not offered rather than as a slip of the pen."""
@@ -34,7 +32,10 @@ _PURPOSES: dict[str, Purpose] = {
 _NOT_OFFERED = ("device", "split_transfers", "additional_buyer_charges", "hsa_fsa_payment")
 """Members that would move money otherwise than told here; refused, never silently left out."""
 _OF_SALES = ("fee", "statement_descriptor", "security_code")
-"""Members that mean nothing for money to or from a card over VISA_V1."""
+"""Members that mean nothing for what is no sale."""
+_ENDS = ("source", "destination")
+_ADJUSTMENTS = frozenset({"MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"})
+"""Keys of what the operator gives or takes; no instrument is part of it, and nothing of a sale."""
 _SAYS_NOTHING: tuple[Any, ...] = (None, [], False, {}, 0, "0")
 
 
@@ -66,9 +67,10 @@ class IdempotencyIdField(Text):
 
 
 class TransferInput(InputSerializer):
-    """Body of POST /transfers: a sale, a push to a card, or a pull from one. Amounts are minor units.
+    """Body of POST /transfers: a sale, a push to a card, a pull from one, or an adjustment. Amounts are minor units.
 
-    A sale names its merchant, or the merchant's identity; without one, a push or pull is for the owner of the card.
+    A sale names its merchant, or the merchant's identity; without one, a push or pull is for the owner of the card. An
+    adjustment has a merchant alone: no card is part of it.
     """
 
     source = PublicId(PaymentInstrument, required=False, allow_null=True)  # type: ignore[assignment]  # a member of this name hides DRF's attribute
@@ -86,6 +88,11 @@ class TransferInput(InputSerializer):
     tags = TagsField(required=False)
 
     @property
+    def is_adjustment(self) -> bool:
+        """Of a body that is valid."""
+        return _key_of(self.validated_data) in _ADJUSTMENTS
+
+    @property
     def purpose(self) -> Purpose:
         """Of a body that is valid."""
         return _purpose_of(self.validated_data)
@@ -94,14 +101,14 @@ class TransferInput(InputSerializer):
         errors = not_offered(data, *_NOT_OFFERED)
         if _key_of(data) in _KEYS_TO_COME:
             return errors
-        purpose = _purpose_of(data)
-        errors |= _wrong_ends(data, purpose)
+        is_adjustment, purpose = _key_of(data) in _ADJUSTMENTS, _purpose_of(data)
+        errors |= not_offered(data, *_ENDS) if is_adjustment else _wrong_ends(data, purpose)
         named = [name for name in ("merchant", "merchant_identity") if data.get(name) is not None]
         if len(named) > 1:
             errors["merchant_identity"] = ["Name either the merchant or its identity"]
-        if purpose.is_visa_direct:
+        if is_adjustment or purpose.is_visa_direct:
             errors |= not_offered(data, *_OF_SALES)
-        elif not named:
+        if not named and (is_adjustment or not purpose.is_visa_direct):
             errors["merchant"] = ["This field is required."]
         return errors
 

@@ -1,3 +1,4 @@
+from payments.services.adjustments import create_adjustment, obstacle_to_adjustment
 from payments.services.admission import InstrumentDisabled, MerchantNotApproved, ProcessingDisabled, Purpose
 from payments.services.authorizations import ThreeDSecure, create_authorization, update_authorization
 from payments.services.captures import capture_authorization
@@ -42,12 +43,14 @@ __all__ = [
     "approve_settlement",
     "capture_authorization",
     "close_settlement",
+    "create_adjustment",
     "create_authorization",
     "create_reversal",
     "create_sale",
     "create_settlement",
     "create_visa_direct",
     "fund_settlement",
+    "obstacle_to_adjustment",
     "obstacle_to_hold",
     "obstacle_to_refund",
     "pay_part",

@@ -37,12 +37,12 @@ WITH ready AS (
     ORDER BY ready_to_settle_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE transfer SET settlement_id = %(settlement)s FROM ready WHERE transfer.id = ready.id
-    RETURNING transfer.id, transfer.type, transfer.amount, transfer.fee, transfer.ready_to_settle_at
+    RETURNING transfer.id, type, settled_amount, fee, transfer.ready_to_settle_at
 ), entry AS (
     INSERT INTO settlement_entry
         (id, application_id, settlement_id, kind, transfer_id, amount, fee, occurred_at)
-    SELECT gen_random_uuid(), %(application)s, %(settlement)s, 'TRANSFER', id,
-        CASE type WHEN 'REVERSAL' THEN -amount ELSE amount END, fee, ready_to_settle_at
+    SELECT gen_random_uuid(), %(application)s, %(settlement)s,
+        CASE type WHEN 'ADJUSTMENT' THEN 'ADJUSTMENT' ELSE 'TRANSFER' END, id, settled_amount, fee, ready_to_settle_at
     FROM taken
     RETURNING amount, fee
 ), sums AS (

@@ -14,7 +14,7 @@ from onboarding.models import Merchant, PaymentInstrument
 from resources import ids
 from resources.errors import DomainError, FieldError
 from tenancy.actors import Actor
-from tenancy.models import Processor
+from tenancy.models.processors import Processor, refuse_currency
 
 
 class MerchantNotApproved(DomainError):
@@ -161,9 +161,7 @@ def admit(
             raise SecurityCodeNeeded
         if needs_expiry and not has_expiry:
             raise ExpiryNeeded
-    currencies = settings.get("default_currencies") or ["USD"]
-    if currency not in currencies:
-        raise FieldError("currency", f"One of {', '.join(currencies)} is needed")
+    refuse_currency(currency, settings)
     return Admission(
         merchant_identity_id=identity_id,
         processor=processor,

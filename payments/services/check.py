@@ -88,6 +88,8 @@ FROM (
                     WHEN transfer.type = 'REVERSAL' THEN 'reversal'
                     WHEN transfer.subtype IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT') THEN 'funding'
                     WHEN transfer.type = 'CREDIT' THEN 'push'
+                    WHEN transfer.subtype = 'MERCHANT_CREDIT_ADJUSTMENT' THEN 'credit_adjustment'
+                    WHEN transfer.subtype = 'MERCHANT_DEBIT_ADJUSTMENT' THEN 'debit_adjustment'
                     WHEN transfer.operation_key = 'PULL_FROM_CARD' THEN 'pull'
                     ELSE 'sale'
                 END
@@ -101,6 +103,10 @@ FROM (
                 ('funding', 'PROCESSOR_CLEARING', -transfer.amount),
                 ('funding_return', 'PROCESSOR_CLEARING', transfer.amount),
                 ('funding_return', 'SETTLEMENT_PAYABLE', -transfer.amount),
+                ('credit_adjustment', 'OPERATING_FUNDS', transfer.amount),
+                ('credit_adjustment', 'MERCHANT_BALANCE', -transfer.amount),
+                ('debit_adjustment', 'MERCHANT_BALANCE', transfer.amount),
+                ('debit_adjustment', 'OPERATING_FUNDS', -transfer.amount),
                 ('push', 'OPERATING_FUNDS', transfer.amount),
                 ('push', 'PROCESSOR_CLEARING', -transfer.amount),
                 ('pull', 'PROCESSOR_CLEARING', transfer.amount),

@@ -29,11 +29,11 @@ _HELD = """
 SELECT coalesce(named.id, entry.transfer_id) AS transfer_id, named.settlement_id AS told,
     entry.settlement_id AS held, count(*) OVER () AS found
 FROM (
-    SELECT application_id, id, settlement_id, state, fee, CASE type WHEN 'REVERSAL' THEN -amount ELSE amount END AS net
+    SELECT application_id, id, settlement_id, state, fee, settled_amount AS net
     FROM transfer WHERE settlement_id IS NOT NULL AND subtype NOT IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT')
 ) AS named FULL JOIN (
     SELECT application_id, transfer_id, settlement_id, amount, fee FROM settlement_entry
-    WHERE kind = 'TRANSFER' AND released_at IS NULL
+    WHERE transfer_id IS NOT NULL AND released_at IS NULL
 ) AS entry ON entry.application_id = named.application_id AND entry.transfer_id = named.id
 WHERE (named.settlement_id, named.state, named.net, named.fee)
     IS DISTINCT FROM (entry.settlement_id, 'SUCCEEDED', entry.amount, entry.fee)

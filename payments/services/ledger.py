@@ -18,7 +18,8 @@ from tenancy.models.tenants import TenantResource
 
 SALE, REVERSAL, PUSH, PULL = "sale", "reversal", "push", "pull"
 FUNDING, FUNDING_RETURN = "funding", "funding_return"
-OF_TRANSFERS = (SALE, REVERSAL, PUSH, PULL, FUNDING, FUNDING_RETURN)
+CREDIT_ADJUSTMENT, DEBIT_ADJUSTMENT = "credit_adjustment", "debit_adjustment"
+OF_TRANSFERS = (SALE, REVERSAL, PUSH, PULL, FUNDING, FUNDING_RETURN, CREDIT_ADJUSTMENT, DEBIT_ADJUSTMENT)
 """Reasons whose journals belong to a transfer, one of them to each that succeeds."""
 CLOSING, REMOVING, CANCELLING = "settlement", "settlement_removal", "settlement_cancelled"
 """Reasons whose journals belong to a settlement."""
@@ -115,6 +116,8 @@ def reason_of(transfer: Transfer) -> str:
         return FUNDING_RETURN if transfer.is_returned_deposit else REVERSAL
     if transfer.is_deposit:
         return FUNDING
+    if transfer.is_adjustment:
+        return DEBIT_ADJUSTMENT if transfer.takes else CREDIT_ADJUSTMENT
     if transfer.type == Transfer.Type.CREDIT:
         return PUSH
     return PULL if transfer.operation_key == Transfer.OperationKey.PULL_FROM_CARD else SALE
@@ -125,8 +128,8 @@ def legs_of(transfer: Transfer) -> list[Leg]:
 
     Of a sale the processor owes us the amount; of it we owe the merchant all but the fee, and the partner the fee. A
     reversal takes its amount back from the merchant alone: fees are not given back. A deposit pays what a settlement
-    owes, and owes it again when the bank returns it. Money to and from cards over
-    VISA_V1 is the operator's own, and no merchant's.
+    owes, and owes it again when the bank returns it. Money to and from cards over VISA_V1 is the operator's own, and no
+    merchant's; what an adjustment gives or takes is the operator's too.
     """
     kinds, amount = LedgerAccount.Kind, transfer.amount
     amounts = {
@@ -139,6 +142,8 @@ def legs_of(transfer: Transfer) -> list[Leg]:
         FUNDING: {kinds.SETTLEMENT_PAYABLE: amount, kinds.PROCESSOR_CLEARING: -amount},
         FUNDING_RETURN: {kinds.PROCESSOR_CLEARING: amount, kinds.SETTLEMENT_PAYABLE: -amount},
         PUSH: {kinds.OPERATING_FUNDS: amount, kinds.PROCESSOR_CLEARING: -amount},
+        CREDIT_ADJUSTMENT: {kinds.OPERATING_FUNDS: amount, kinds.MERCHANT_BALANCE: -amount},
+        DEBIT_ADJUSTMENT: {kinds.MERCHANT_BALANCE: amount, kinds.OPERATING_FUNDS: -amount},
         PULL: {kinds.PROCESSOR_CLEARING: amount, kinds.OPERATING_FUNDS: -amount},
     }[reason_of(transfer)]
     return [

@@ -20,6 +20,7 @@ from tenancy.transactions import transaction
 LINES_AT_A_TIME = 2_000
 
 SALE, REFUND, BANK_RETURN = "Sale", "Refund", "Bank return"
+CREDITED, DEBITED = "Adjustment in your favor", "Adjustment against you"
 CARRIED_IN, CARRIED_OUT = "Carried over from an earlier settlement", "Carried over into a later settlement"
 DEPOSIT, DEPOSIT_RETURNED = "Deposit", "Deposit returned by the bank"
 
@@ -181,6 +182,8 @@ def _bank_returns(entries: list[SettlementEntry], by: Actor) -> set[uuid.UUID]:
 
 
 def _kind_of(entry: SettlementEntry, returned: set[uuid.UUID]) -> str:
+    if entry.kind == _Kind.ADJUSTMENT:
+        return CREDITED if entry.amount > 0 else DEBITED
     if entry.kind != _Kind.TRANSFER:
         return str(entry.get_kind_display())
     if entry.amount >= 0:

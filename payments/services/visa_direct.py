@@ -96,10 +96,9 @@ def _request(transfer: Transfer) -> port.Push | port.Pull:
         "idempotency_id": transfer.idempotency_id,
         "tags": transfer.tags,
     }
-    side, instrument_id = transfer.instrument_side
-    if side == Purpose.PUSH.side:
-        return port.Push(**told, destination_id=instrument_id)
-    return port.Pull(**told, source_id=instrument_id)
+    if transfer.destination_id is not None:
+        return port.Push(**told, destination_id=transfer.instrument_id)
+    return port.Pull(**told, source_id=transfer.instrument_id)
 
 
 def _rebuild(attempt: Attempt, by: Actor) -> port.Push | port.Pull | None:

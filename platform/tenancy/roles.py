@@ -44,6 +44,7 @@ class Permission(StrEnum):
     VIEW_TRANSFERS = "transfers.view"
     CREATE_TRANSFERS = "transfers.create"
     REFUND_TRANSFERS = "transfers.refund"
+    ADJUST_MERCHANTS = "transfers.adjust"
     VIEW_SETTLEMENTS = "settlements.view"
     MANAGE_SETTLEMENTS = "settlements.manage"
     FUND_SETTLEMENTS = "settlements.fund"
@@ -89,6 +90,7 @@ _PLATFORM = _PARTNER | {
     Permission.MANAGE_MERCHANTS,
     Permission.VIEW_REVIEWS,
     Permission.DECIDE_REVIEWS,
+    Permission.ADJUST_MERCHANTS,
     Permission.FUND_SETTLEMENTS,
     Permission.RESOLVE_ATTEMPTS,
     Permission.VIEW_PROVIDER_DATA,

@@ -78,11 +78,18 @@ def make_transfer(shop: Shop, amount: int, fee: int = 0, **values: Any) -> Trans
         merchant=shop.merchant,
         merchant_identity=shop.identity,
         processor_id=shop.merchant.enabled_processor_id,
-        instrument_type=shop.instrument.type,
-        instrument_last_four=shop.instrument.last_four,
         amount=amount,
         fee=fee,
-        **({"state": Transfer.State.SUCCEEDED, "currency": "USD", "source": shop.instrument} | values),
+        **(
+            {
+                "state": Transfer.State.SUCCEEDED,
+                "currency": "USD",
+                "source": shop.instrument,
+                "instrument_type": shop.instrument.type,
+                "instrument_last_four": shop.instrument.last_four,
+            }
+            | values
+        ),
     )
     return transfer
 
@@ -100,6 +107,13 @@ def make_push(shop: Shop, amount: int, **values: Any) -> Transfer:
 
 def make_pull(shop: Shop, amount: int, **values: Any) -> Transfer:
     return make_transfer(shop, amount, **({"operation_key": "PULL_FROM_CARD"} | values))
+
+
+def make_adjustment(shop: Shop, amount: int, *, takes: bool, **values: Any) -> Transfer:
+    key = "MERCHANT_DEBIT_ADJUSTMENT" if takes else "MERCHANT_CREDIT_ADJUSTMENT"
+    of_it = {"type": "ADJUSTMENT", "subtype": key, "operation_key": key}
+    nothing = dict.fromkeys(("source", "instrument_type", "instrument_last_four"))
+    return make_transfer(shop, amount, **(of_it | nothing | values))
 
 
 def make_authorization(shop: Shop, amount: int, **values: Any) -> Authorization:

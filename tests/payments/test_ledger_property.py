@@ -31,6 +31,7 @@ from tests.payments.ledger_rows import (
     Raw,
     Shop,
     insert_journal,
+    make_adjustment,
     make_authorization,
     make_pull,
     make_push,
@@ -176,6 +177,10 @@ class Ledger(RuleBasedStateMachine):
     @rule(shop=shops, amount=amounts, currency=currencies, make=st.sampled_from([make_push, make_pull]))
     def send_or_fetch(self, shop: int, amount: int, currency: str, make: Any) -> None:
         self.enter(make(self.shops[shop], amount, currency=currency))
+
+    @rule(shop=shops, amount=amounts, currency=currencies, takes=st.booleans())
+    def adjust(self, shop: int, amount: int, currency: str, takes: bool) -> None:
+        self.enter(make_adjustment(self.shops[shop], amount, currency=currency, takes=takes))
 
     @rule(shop=shops, amount=amounts)
     def hold(self, shop: int, amount: int) -> None:

@@ -16,7 +16,7 @@ ONLY_FROM = {
     Role.PLATFORM: {
         "applications.manage", "processors.manage", "profiles.manage", "api_users.create_owner", "people.view",
         "audit.view", "merchants.manage", "provider_data.view", "review.view", "review.decide",
-        "attempts.resolve", "settlements.fund",
+        "attempts.resolve", "settlements.fund", "transfers.adjust",
     },
     Role.ADMIN: {"api_users.create_platform", "people.manage"},
 }  # fmt: skip

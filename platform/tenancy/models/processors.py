@@ -1,5 +1,9 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.db import models
 
+from resources.errors import FieldError
 from tenancy.models.tenants import TenantQuerySet, TenantResource
 
 
@@ -38,3 +42,14 @@ class Processor(TenantResource):
     @property
     def submission_method(self) -> str:
         return str(self.application_config["card_sale_submission_method"])
+
+
+def currencies_of(settings: Mapping[str, Any]) -> Sequence[str]:
+    """What may be paid in at a processor with these settings, the first one by default."""
+    return settings.get("default_currencies") or ["USD"]
+
+
+def refuse_currency(currency: str, settings: Mapping[str, Any]) -> None:
+    """Raises FieldError."""
+    if currency not in (currencies := currencies_of(settings)):
+        raise FieldError("currency", f"One of {', '.join(currencies)} is needed")
