@@ -82,11 +82,15 @@ def sign_in(open_browser: Callable[..., BrowserContext], stack: Stack) -> SignIn
     return sign_in_as
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong on a page, worst and least alike."""
-    page.evaluate(AXE)
+def violations(page: Page, *, of_colour: bool = False) -> list[str]:
+    """What axe-core finds wrong on a page, worst and least alike; of a change of colours alone, where that is all."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if of_colour:
+        options["runOnly"] = ["color-contrast"]
     found: list[dict[str, object]] = page.evaluate(
-        "axe.run(document, {resultTypes: ['violations']}).then(result => result.violations)"
+        "options => axe.run(document, options).then(result => result.violations)", options
     )
     return [f"{violation['impact']} {violation['id']}: {violation['nodes'][0]['html']}" for violation in found]  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""What the portal's pages do in a real browser, beside looking right: see test_walk_light and test_walk_dark."""
+"""What the portal's pages do in a real browser, beside looking right: see test_walk_pages and test_walk_states."""
 
 from collections.abc import Callable
 

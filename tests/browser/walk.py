@@ -1,6 +1,7 @@
-"""A walk over every page of the portal, in one colour scheme: wide and narrow, by axe and by rule."""
+"""A walk over the pages of the portal: wide and narrow, light and dark, by axe and by rule."""
 
 import re
+from collections.abc import Mapping
 
 from playwright.sync_api import Page
 
@@ -152,21 +153,24 @@ STATES = {
 }
 
 
-def faults_of_pages(sign_in: SignIn, scheme: str) -> dict[str, list[str]]:
-    """What is wrong on each page that an admin may open, in both widths; screenshots of all are kept."""
+def faults_of_pages(sign_in: SignIn, group: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is wrong on each page that an admin may open, wide and narrow, light and dark; screenshots are kept."""
     faults = {}
     found_places = places(sign_in)
-    for group in (PAGES, STATES):
-        page = sign_in("ADMIN", scheme=scheme)  # anew, since some of the states ask for a proof that is not old
-        for name, address in group.items():
-            for width, viewport in (("wide", DESKTOP), ("narrow", PHONE)):
-                page.set_viewport_size(viewport)
-                answer = page.goto(address.format(**found_places))
-                assert answer is not None
-                found = [*violations(page), *(["scrolls sideways"] if overflows(page) else [])]
-                keep_screenshot(page, f"{name}-{width}-{scheme}")
-                if found or answer.status != 200:
-                    faults[f"{name} {width}"] = [str(answer.status), *found]
+    page = sign_in("ADMIN")  # anew, since some of the states ask for a proof that is not old
+    for name, address in group.items():
+        for width, viewport in (("wide", DESKTOP), ("narrow", PHONE)):
+            page.set_viewport_size(viewport)
+            answer = page.goto(address.format(**found_places))
+            assert answer is not None
+            found = [*violations(page), *(["scrolls sideways"] if overflows(page) else [])]
+            keep_screenshot(page, f"{name}-{width}-light")
+            page.emulate_media(color_scheme="dark")
+            found += [f"dark: {violation}" for violation in violations(page, of_colour=True)]
+            keep_screenshot(page, f"{name}-{width}-dark")
+            page.emulate_media(color_scheme="light")
+            if found or answer.status != 200:
+                faults[f"{name} {width}"] = [str(answer.status), *found]
     return faults
 
 

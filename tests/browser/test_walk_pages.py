@@ -1,0 +1,12 @@
+"""Every page of the portal; a file of its own, since files are what workers share out."""
+
+import pytest
+
+from tests.browser.conftest import SignIn
+from tests.browser.walk import PAGES, faults_of_pages
+
+pytestmark = pytest.mark.browser
+
+
+def test_pages_are_in_order(sign_in: SignIn) -> None:
+    assert faults_of_pages(sign_in, PAGES) == {}
