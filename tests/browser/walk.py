@@ -166,6 +166,7 @@ def faults_of_pages(sign_in: SignIn, group: Mapping[str, str]) -> dict[str, list
             found = [*violations(page), *(["scrolls sideways"] if overflows(page) else [])]
             keep_screenshot(page, f"{name}-{width}-light")
             page.emulate_media(color_scheme="dark")
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # painted
             found += [f"dark: {violation}" for violation in violations(page, of_colour=True)]
             keep_screenshot(page, f"{name}-{width}-dark")
             page.emulate_media(color_scheme="light")
