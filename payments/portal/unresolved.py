@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import django_filters
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from api.filters import PublicIdFilter, ValueFilter
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
 from onboarding.portal.once import new_key, once
+from payments.portal.exports import UNRESOLVED
 from payments.portal.unresolved_facts import (
     About,
     about,
@@ -31,60 +30,20 @@ from payments.portal.unresolved_facts import (
     title_of,
     why_no_repeat,
 )
+from payments.portal.unresolved_filters import UnresolvedPanel
 from portal.attempts import entries_about
-from portal.design.states import words
 from portal.timeline import changes_of
 from portal.views import Page
-from providers.attempts import operation_names
-from providers.models import Attempt, AttemptQuerySet
+from providers.models import Attempt
 from providers.unresolved import ask_now, refuse_to_ask
 from resources import ids
 from resources.errors import DomainError
 from resources.lookup import find
 from tenancy.actors import Actor
-from tenancy.models import Application, Processor
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 SECTION = "unresolved"
-
-_STATES = {"": "Outcome not known", "WAITING": "Waiting at the provider", "ALL": "All that are open"}
-
-
-class OperationFilter(ValueFilter):
-    """One of the acts that apps have registered."""
-
-    class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
-        def __init__(self, **options: Any) -> None:
-            names = operation_names()
-            super().__init__(values=names, **options)
-            self.choices = self.widget.choices = [("", "All"), *((name, words(name)) for name in names)]
-
-
-class OpenStateFilter(ValueFilter):
-    """Without a choice, what needs somebody: what the provider is at, or the worker, is no riddle."""
-
-    class field_class(ValueFilter.field_class):  # noqa: N801 - the name is django-filter's
-        def __init__(self, **options: Any) -> None:
-            super().__init__(values=[value for value in _STATES if value], **options)
-            self.choices = self.widget.choices = list(_STATES.items())
-
-        def clean(self, value: Any) -> str:
-            return "ALL" if str(value or "").strip().upper() == "ALL" else super().clean(value)
-
-    def filter(self, qs: AttemptQuerySet, value: str) -> AttemptQuerySet:
-        if not value:
-            return qs.of_unknown_outcome(timezone.now())
-        return qs.unresolved() if value == "ALL" else qs.filter(state=Attempt.State.WAITING)
-
-
-class UnresolvedPanel(django_filters.FilterSet):
-    state = OpenStateFilter(label="State")
-    operation = OperationFilter(label="Act")
-    processor = ValueFilter(values=Processor.Name.values, label="Processor")
-    application_id = PublicIdFilter(
-        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
-    )
 
 
 class UnresolvedList(TenantList):
@@ -94,6 +53,7 @@ class UnresolvedList(TenantList):
     section = SECTION
     template_name = "payments/unresolved_list.html"
     filter_class = UnresolvedPanel
+    listing = UNRESOLVED
     noun = ("attempt", "attempts")
     caption = "Open attempts, oldest first"
     is_oldest_first = True
@@ -150,7 +110,7 @@ class UnresolvedPage(Page):
                 return HttpResponse(status=204)
             told = about([attempt], by=self.actor)
             history = entries_about([attempt.resource_id], self.actor)
-            changes = changes_of(attempt.resource_id, by=self.actor)
+            changes = changes_of(attempt.resource_id, currency=attempt.currency or "USD", by=self.actor)
         now = timezone.now()
         check_at = attempt.next_check_at if attempt.is_open else None
         why_not = why_not_asked(attempt)
@@ -216,6 +176,12 @@ def why_not_asked(attempt: Attempt) -> str:
     except DomainError as error:
         return str(error)
     return ""
+
+
+def unresolved_attempts(by: Actor, most: int) -> int:
+    """How many need somebody, counted up to a bound; call it in a transaction."""
+    unknown = Attempt.objects.visible_to(by).of_unknown_outcome(timezone.now())
+    return unknown.values("pk")[:most].count()
 
 
 def unresolved_trail(*here: str) -> list[tuple[str, str]]:

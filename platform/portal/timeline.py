@@ -9,6 +9,7 @@ from typing import Any
 
 from events.models import Author, Event
 from portal.design.states import words
+from portal.design.values import EXPONENTS
 from resources.models import Resource
 from tenancy.actors import Actor
 
@@ -64,11 +65,11 @@ def register_author_pages(kind: Author, pages: AuthorPages) -> None:
 
 def timeline_of(resource: Resource, *, by: Actor) -> list[dict[str, Any]]:
     """The newest changes of a resource the actor sees, as entries for `_timeline.html`; call it in a transaction."""
-    return changes_of(resource.pk, by=by)
+    return changes_of(resource.pk, currency=getattr(resource, "currency", None) or "USD", by=by)
 
 
-def changes_of(key: uuid.UUID, *, by: Actor) -> list[dict[str, Any]]:
-    """The same by the key alone."""
+def changes_of(key: uuid.UUID, *, currency: str, by: Actor) -> list[dict[str, Any]]:
+    """The same by the key alone; `currency` is that of its amounts, if it has any."""
     found = Event.objects.filter(application_id__in=by.application_ids, resource_id=key)
     events = list(found.order_by("-sequence")[:SHOWN])
     pages = _author_pages(events, by)
@@ -79,7 +80,7 @@ def changes_of(key: uuid.UUID, *, by: Actor) -> list[dict[str, Any]]:
             "by": event.author_name,
             "by_url": pages.get((event.author_kind, event.author_id), ""),
             "is_by_program": event.author_kind == Author.API_USER,
-            "detail": _in_words(event.changes),
+            "detail": _in_words(event.changes, currency),
             "tone": "positive" if event.kind.endswith(".created") else "info",
         }
         for event in events
@@ -112,7 +113,7 @@ def _author_pages(events: list[Event], by: Actor) -> dict[tuple[str, uuid.UUID |
     return found
 
 
-def _in_words(changes: dict[str, list[Any]]) -> str:
+def _in_words(changes: dict[str, list[Any]], currency: str) -> str:
     lines = []
     for name, (before, after) in changes.items():
         if name.endswith(_UNSPOKEN):
@@ -121,11 +122,12 @@ def _in_words(changes: dict[str, list[Any]]) -> str:
         if isinstance(before, dict) or isinstance(after, dict):
             lines.append(f"{label} changed")
         elif before is None:
-            lines.append(f"{label} set to {_value_in_words(name, after)}")
+            lines.append(f"{label} set to {_value_in_words(name, after, currency)}")
         elif before == after:
             lines.append(f"{label} replaced")
         else:
-            lines.append(f"{label}: {_value_in_words(name, before)} → {_value_in_words(name, after)}")
+            told = (_value_in_words(name, value, currency) for value in (before, after))
+            lines.append(f"{label}: {' → '.join(told)}")
     return " · ".join(lines)
 
 
@@ -133,7 +135,7 @@ def _is_a_constant(name: str, value: str) -> bool:
     return value == "UNKNOWN" or (name.endswith(_CONSTANTS) and re.fullmatch(r"[A-Z]+", value) is not None)
 
 
-def _value_in_words(name: str, value: Any) -> str:
+def _value_in_words(name: str, value: Any, currency: str) -> str:
     """A switch is on or off, a yes is a yes, an amount is in units, and ROLE_PARTNER is read as a word."""
     if value is None:
         return "nothing"
@@ -145,7 +147,8 @@ def _value_in_words(name: str, value: Any) -> str:
         said = _SAID.get(value) if name in {"outcome", "decision"} else None
         return said or words(value.removeprefix("ROLE_"))
     if name.endswith(_MINOR_UNITS):
-        return f"{Decimal(value).scaleb(-2):,.2f}"
+        exponent = EXPONENTS.get(currency, 2)
+        return f"{Decimal(value).scaleb(-exponent):,.{exponent}f}"
     return _moment_in_words(str(value))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from portal.timeline import timeline_of
+from portal.timeline import changes_of, timeline_of
 from tenancy.actors import system
 from tenancy.transactions import Act, transaction
 from tests.factories.onboarding import make_identity
@@ -42,6 +42,23 @@ def test_changes_are_told_in_words(changes: dict[str, Any], words: str) -> None:
 
     assert (newest["title"], newest["by"], newest["detail"]) == ("Identity updated", "Ann", words)
     assert first["title"] == "Identity created"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("currency", "told"), [("USD", "50.00 → 12.34"), ("JPY", "5,000 → 1,234"), ("KWD", "5.000 → 1.234")]
+)
+def test_amounts_have_the_decimals_of_their_currency(currency: str, told: str) -> None:
+    application, _ = make_application()
+    identity = make_identity(application)
+    by = system("Ann")
+
+    with transaction(by=by):
+        changes = {"refunded_amount": [5000, 1234]}
+        Act(by, timezone.now()).record("transfer.updated", identity, application_id=application.pk, changes=changes)
+        newest = changes_of(identity.pk, currency=currency, by=by)[0]
+
+    assert newest["detail"] == f"Refunded amount: {told}"
 
 
 @pytest.mark.django_db
