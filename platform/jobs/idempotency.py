@@ -146,6 +146,13 @@ def keep(claim: Claim, answer: Answer) -> None:
     claim.kept = settle(claim.row_id, answer)
 
 
+def forget_answer() -> None:
+    """The transaction that kept the answer of the claim in scope was undone: nothing stands."""
+    claim = _in_scope.get()
+    if claim is not None:
+        claim.kept = None
+
+
 def settle(row_id: uuid.UUID, answer: Answer) -> Answer:
     """Let this be the answer under a key from now on, and give the one that is: a final one stays as it is."""
     kept = IdempotencyKey.objects.filter(pk=row_id)

@@ -115,6 +115,7 @@ def claim(
     currency: str = "",
     owner_id: uuid.UUID | None = None,
     is_deferred: bool = False,
+    is_sent_once: bool = False,
     named: str = "",
     number: int = 1,
 ) -> Attempt:
@@ -123,7 +124,8 @@ def claim(
     Deferred, it is left to the worker. Otherwise its job lies ready for the case that nobody comes back with a verdict.
     `at` is wall time. The reference is the resource's id and `number`, which tells apart what may be asked for again;
     `named` is what stands there instead of the id, where other acts on the resource have taken it. `owner_id` is for
-    `copy` to compare with what the provider makes.
+    `copy` to compare with what the provider makes. `is_sent_once` is told of an act that holds what is stored nowhere,
+    as a card's security code: made anew from our rows it would be another act, so it is never sent again.
     """
     provider = provider_of(processor)
     limit = timedelta(0) if is_deferred else provider.capabilities.time_limit + SPARE
@@ -139,6 +141,7 @@ def claim(
         amount=amount,
         currency=currency,
         owner_id=owner_id,
+        is_sent_once=is_sent_once,
         sends=0 if is_deferred else 1,
         leased_until=at + limit,
         next_check_at=at + limit,
@@ -181,8 +184,10 @@ def conclude(attempt: Attempt, ending: Ending, *, by: Actor) -> Any:
     try:
         return _conclude(attempt, ending, by=by)
     except (OperationalError, InterfaceError):
+        idempotency.forget_answer()
         raise
     except Exception:  # the act may have been carried out, so nothing may escape as if it had not
+        idempotency.forget_answer()
         logger.exception("verdict_cannot_be_stored", extra={"attempt": str(attempt.id)})
         with transaction(by=by):
             attempt.refresh_from_db(from_queryset=Attempt.objects.visible_to(by))
@@ -216,7 +221,7 @@ def resolve(attempt_id: uuid.UUID, application_id: uuid.UUID) -> None:
         account = account_for(application_id, attempt.processor, by=by)
         is_unsent = attempt.sends == 0
         if is_unsent:
-            act = operation_of(attempt).rebuild(attempt, by)
+            act = _rebuilt(attempt, by)
             _lease(attempt, now)
     if is_unsent:
         _send(attempt, act, account=account, by=by)
@@ -265,7 +270,8 @@ def is_being_asked(attempt: Attempt, at: datetime) -> bool:
 def account_for(application_id: uuid.UUID, processor: str, *, by: Actor) -> port.Account:
     """The application's account at a processor, with its settings of it; call it in a transaction."""
     found = Processor.objects.visible_to(by).filter(application_id=application_id, processor=processor)
-    return port.Account(application_id, found.values_list("application_config", flat=True).first() or {})
+    settings = found.values_list("application_config", flat=True).first() or {}
+    return port.Account(application_id, settings, processor)
 
 
 class _TooLate(Exception):
@@ -396,13 +402,14 @@ def _next_check(attempt: Attempt, ending: Ending, now: datetime) -> datetime | N
 
 def _look_up(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
     capabilities = capabilities_of(attempt)
-    if not capabilities.has_lookup:
-        if capabilities.has_idempotent_create:
-            _send_again(attempt, account=account, by=by)
-        else:
-            conclude(attempt, _UNKNOWABLE, by=by)
+    if not capabilities.has_lookup and capabilities.has_idempotent_create and attempt.state != State.WAITING:
+        _send_again(attempt, account=account, by=by)
         return
-    ending = _ask(attempt, lambda provider: provider.look_up(attempt.reference, account=account)) or _SILENCE
+    question = _question(attempt, capabilities, account=account, by=by)
+    if question is None:
+        conclude(attempt, _UNKNOWABLE, by=by)
+        return
+    ending = _ask(attempt, question) or _SILENCE
     if ending.code == "PROVIDER_UNREACHABLE":  # of the question, not of the act
         ending = Ending(State.UNKNOWN, code="PROVIDER_UNREACHABLE")
     if _is_mere_silence(attempt, ending):
@@ -413,6 +420,22 @@ def _look_up(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
     if ending.state == State.ABSENT:
         ending = Ending(State.UNKNOWN, code="FORGOTTEN", message="The provider had it, and has it no more.")
     conclude(attempt, ending, by=by)
+
+
+def _question(
+    attempt: Attempt, capabilities: port.Capabilities, *, account: port.Account, by: Actor
+) -> Callable[[port.Provider], Answer | None] | None:
+    """How to ask what became of it. What the provider has already can be sent again to hear of it; None: not at all."""
+    reference = attempt.reference
+    if capabilities.has_lookup:
+        return lambda provider: provider.look_up(reference, account=account)
+    if not capabilities.has_idempotent_create:
+        return None
+    with transaction(by=by):
+        act = _rebuilt(attempt, by)
+    if act is None:
+        return None
+    return lambda provider: provider.carry_out(act, reference=reference, account=account)
 
 
 def _is_mere_silence(attempt: Attempt, ending: Ending) -> bool:
@@ -445,13 +468,18 @@ def _send_again(attempt: Attempt, *, account: port.Account, by: Actor) -> None:
         kept = Attempt.objects.visible_to(by).select_for_update().get(pk=attempt.pk)
         if not kept.is_open or kept.state == State.WAITING or kept.leased_until > now:
             return
-        act = operation_of(kept).rebuild(kept, by)
+        act = _rebuilt(kept, by)
         if act is not None:
             _lease(kept, now)
     if act is None and not capabilities_of(kept).has_lookup:
         conclude(kept, _UNKNOWABLE, by=by)
     else:
         _send(kept, act, account=account, by=by)
+
+
+def _rebuilt(attempt: Attempt, by: Actor) -> port.Act | None:
+    """The act anew, to be sent under the same reference; None where it may not or cannot be. In a transaction."""
+    return None if attempt.is_sent_once else operation_of(attempt).rebuild(attempt, by)
 
 
 def _send(attempt: Attempt, act: port.Act | None, *, account: port.Account, by: Actor) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.db import InterfaceError, OperationalError
+
 from providers import port
 from providers.models import CopiedFromProvider
 from providers.redaction import redacted
@@ -32,13 +34,22 @@ def copy(current: Act, account: port.Account, provider: str, news: port.News) ->
 
 
 def copy_everything(processor: str, account: port.Account, *, by: Actor, at: datetime) -> int:
-    """Take over all the provider knows of an account, without events: each resource in a transaction of its own."""
+    """Take over all the provider knows of an account, without events: each resource in a transaction of its own.
+
+    Tells how many there were, without those that could not be taken; the log names them.
+    """
     provider = provider_of(processor)
     count = 0
     for news in provider.tell_all(account=account):
-        with outcome(by=by, at=at, is_backfill=True) as current:
-            copy(current, account, provider.name, news)
-        count += 1
+        try:
+            with outcome(by=by, at=at, is_backfill=True) as current:
+                copy(current, account, provider.name, news)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # one word that cannot be stored must not hold up the others
+            logger.exception("news_not_taken", extra={"news": str(news.id)})
+        else:
+            count += 1
     return count
 
 

@@ -65,6 +65,7 @@ class Attempt(models.Model):
     amount = models.BigIntegerField(null=True, help_text="Minor units, where money moves.")
     currency = models.CharField(max_length=3, blank=True)
     owner_id = models.UUIDField(null=True, help_text="Whose the resource will be, where the provider makes it.")
+    is_sent_once = models.BooleanField(default=False, help_text="It held what is stored nowhere, so never again.")
     state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
     code = models.CharField(max_length=80, blank=True, help_text="Of the refusal, or why nothing is known.")
     message = models.CharField(max_length=200, blank=True)
@@ -131,9 +132,10 @@ class Feed(models.Model):
     processor = models.CharField(max_length=40)
     mark = models.CharField(max_length=200, blank=True, help_text="The provider's own; empty before the first word.")
     earlier_mark = models.CharField(max_length=200, blank=True, help_text="From which the next thorough round begins.")
-    heard_at = models.DateTimeField(null=True)
-    untaken_since = models.DateTimeField(null=True, help_text="Since when a word waits that could not be copied in.")
-    thorough_at = models.DateTimeField(null=True, help_text="When it was last heard from the earlier mark on.")
+    thorough_mark = models.CharField(max_length=200, null=True, help_text="How far the present one has come, if any.")
+    thorough_at = models.DateTimeField(null=True, help_text="When the latest one began.")
+    heard_at = models.DateTimeField(null=True, help_text="When it was last asked, to the end or not.")
+    is_behind = models.BooleanField(default=False, help_text="There was more than could be heard in time.")
 
     objects = TenantQuerySet["Feed"].as_manager()
 
@@ -143,3 +145,23 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return self.processor
+
+
+class UntakenWord(models.Model):
+    """A word of a feed that could not be copied in, and is tried again: what it refers to may come later."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    application = models.ForeignKey("tenancy.Application", models.PROTECT, related_name="+", db_index=False)
+    feed = models.ForeignKey(Feed, models.CASCADE, related_name="untaken", db_index=False)
+    word = models.CharField(max_length=100, help_text="The resource's id, and the version.")
+    mark = models.CharField(max_length=200, blank=True, help_text="From which on it is told.")
+    since = models.DateTimeField()
+
+    objects = TenantQuerySet["UntakenWord"].as_manager()
+
+    class Meta:
+        db_table = "provider_untaken_word"
+        constraints = [models.UniqueConstraint(name="provider_untaken_word_once", fields=["feed", "word"])]
+
+    def __str__(self) -> str:
+        return self.word

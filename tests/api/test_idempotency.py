@@ -554,6 +554,32 @@ def test_act_stands_though_the_database_was_away_when_its_answer_was_kept(caplog
     assert done() == before
 
 
+CUT_AT_THE_COMMIT = """
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON idempotency_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+WHEN (NEW.body IS NOT NULL) EXECUTE FUNCTION cut();
+"""
+
+
+@pytest.mark.usefixtures("own_database", "_impatient")
+def test_verdict_that_was_rolled_back_is_not_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is cut at the commit of the verdict, and of the answer that is kept with it."""
+    shop = open_shop()
+    owner = psycopg.connect(database_url("DATABASE_OWNER_URL", connection.settings_dict["NAME"]), autocommit=True)
+    owner.execute(CUT_AT_THE_COMMIT)
+
+    first = shop.sell(idempotency_id="K")
+    owner.execute("DROP TRIGGER cut ON idempotency_key")
+    owner.close()
+
+    shown = shop.client.get(f"/transfers/{first.json()['id']}").json()
+    assert ("verdict_not_written" in caplog.text, first.json()["state"], shown["state"]) == (True, "PENDING", "PENDING")
+    shop.resolve()
+    again = shop.sell(idempotency_id="K")
+    assert (again.headers["Idempotent-Replayed"], again.json()["state"]) == ("true", "SUCCEEDED")
+
+
 # --- every other write ------------------------------------------------------------------------------------------------
 
 Request = tuple[ApiClient, str, str, dict[str, Any], dict[str, Any]]

@@ -174,18 +174,17 @@ def test_accepted_and_not_decided_is_waited_for(till: Till, clock: time_machine.
 # --- what cannot be stored --------------------------------------------------------------------------------------------
 
 
-def _refused_with_long_news(sale: Any) -> Answer:
-    failed = told(sale, "FAILED", failure_code="C" * 81, failure_message="Declined.")
-    return Answer(Verdict.REFUSED, (failed,), code="C" * 81, message="Declined.")
+def _refused_with_odd_document(sale: Any) -> Answer:
+    failed = told(sale, "FAILED", failure_code="GENERIC_DECLINE", raw={"note": "a\0b"})
+    return Answer(Verdict.REFUSED, (failed,), code="GENERIC_DECLINE", message="Declined.")
 
 
 UNSTORABLE = [
-    lambda sale: accepted(sale, trace_id="T" * 61),
-    lambda sale: accepted(sale, trace_id="a\0b"),
+    lambda sale: accepted(sale, version="2" * 61),
     lambda sale: accepted(sale, raw={"note": "a\0b"}),
-    _refused_with_long_news,
+    _refused_with_odd_document,
 ]
-IDS = ["long trace id", "NUL in trace id", "NUL in document", "long code"]
+IDS = ["long version", "NUL in document", "NUL in document of a refusal"]
 
 
 @pytest.mark.parametrize("answer", UNSTORABLE, ids=IDS)

@@ -16,6 +16,8 @@ from jobs import services as queue
 from jobs.models import Job
 from onboarding.models import Merchant, Verification
 from onboarding.services import update_merchant, verify_merchant
+from payments.models import Authorization
+from payments.services import create_authorization, create_sale
 from providers import attempts
 from providers.models import Attempt
 from providers.port import Answer, Capabilities, NotSent, OutcomeUnknown, Verdict
@@ -34,6 +36,7 @@ from tests.providers.scripted import (
     told,
     waiting,
 )
+from vault.secret import Secret
 
 State = Attempt.State
 
@@ -151,6 +154,78 @@ def test_without_lookup_what_cannot_be_sent_again_waits_for_a_person(
 
     _assert_waits_for_a_person(till, caplog)
     assert len(till.provider.asked) == 1
+
+
+@pytest.mark.parametrize("capabilities", [Capabilities(has_lookup=True, has_idempotent_create=True), NO_LOOKUP])
+def test_what_was_sent_with_a_security_code_is_not_sent_without(
+    till: Till, clock: time_machine.Traveller, capabilities: Capabilities
+) -> None:
+    """Another sale would be asked for under the same reference: one that the issuer does not check."""
+    till.provider.capabilities = capabilities
+    till.provider.answers[:0] = [Killed()]
+    with pytest.raises(Killed):
+        _sell_with_code(till)
+    clock.shift(21)
+
+    run_due_jobs(timezone.now())
+
+    assert len(till.provider.asked) == 1
+    if capabilities.has_lookup:
+        _assert_not_sent(till)
+    else:
+        assert (till.attempt.state, till.attempt.code) == (State.UNKNOWN, "CANNOT_BE_ASKED")
+
+
+def test_hold_that_was_sent_with_a_security_code_is_not_sent_without(till: Till, clock: time_machine.Traveller) -> None:
+    till.provider.answers[:0] = [Killed()]
+    with pytest.raises(Killed):
+        create_authorization(**_wish(till))
+    clock.shift(21)
+
+    run_due_jobs(timezone.now())
+
+    with transaction(by=system("test")):
+        held = Authorization.objects.get()
+    assert (held.state, held.failure_code, len(till.provider.asked)) == ("FAILED", "NOT_SENT", 1)
+
+
+def test_without_lookup_a_waiting_one_is_asked_about_by_repeating_it(till: Till, clock: time_machine.Traveller) -> None:
+    till.provider.capabilities = NO_LOOKUP
+    till.provider.answers = [waiting, waiting, OutcomeUnknown("TIMEOUT"), NotSent("UNREACHABLE"), accepted]
+    till.sell()
+    for _ in range(3):
+        check = till.attempt.next_check_at
+        assert (till.transfer.state, till.attempt.state, check is None) == ("PENDING", State.WAITING, False)
+        clock.move_to(check)
+        assert run_due_jobs(timezone.now()) == 1
+
+    assert (till.transfer.state, till.journals, till.attempt.state) == ("SUCCEEDED", 1, State.ACCEPTED)
+    assert [reference for reference, _ in till.provider.asked] == [till.attempt.reference] * 5
+    assert till.attempt.sends == 1
+
+
+def test_without_lookup_a_waiting_one_that_cannot_be_repeated_waits_for_a_person(
+    till: Till, clock: time_machine.Traveller, caplog: pytest.LogCaptureFixture
+) -> None:
+    till.provider.capabilities = NO_LOOKUP
+    till.provider.answers = [waiting]
+    _sell_with_code(till)
+    clock.shift(4)
+
+    run_due_jobs(timezone.now())
+
+    _assert_waits_for_a_person(till, caplog)
+
+
+def _sell_with_code(till: Till) -> None:
+    create_sale(**_wish(till))
+
+
+def _wish(till: Till) -> dict[str, Any]:
+    return {
+        "merchant_id": till.merchant.pk, "source_id": till.card.pk, "amount": 1000, "currency": "USD",
+        "security_code": Secret("112"), "by": system("test"), "at": timezone.now(),
+    }  # fmt: skip
 
 
 def test_with_neither_nothing_is_guessed(

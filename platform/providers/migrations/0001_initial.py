@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
                     models.UUIDField(help_text="Whose the resource will be, where the provider makes it.", null=True),
                 ),
                 (
+                    "is_sent_once",
+                    models.BooleanField(default=False, help_text="It held what is stored nowhere, so never again."),
+                ),
+                (
                     "state",
                     models.CharField(
                         choices=[
@@ -129,14 +133,18 @@ class Migration(migrations.Migration):
                         blank=True, help_text="From which the next thorough round begins.", max_length=200
                     ),
                 ),
-                ("heard_at", models.DateTimeField(null=True)),
                 (
-                    "untaken_since",
-                    models.DateTimeField(help_text="Since when a word waits that could not be copied in.", null=True),
+                    "thorough_mark",
+                    models.CharField(help_text="How far the present one has come, if any.", max_length=200, null=True),
+                ),
+                ("thorough_at", models.DateTimeField(help_text="When the latest one began.", null=True)),
+                (
+                    "heard_at",
+                    models.DateTimeField(help_text="When it was last asked, to the end or not.", null=True),
                 ),
                 (
-                    "thorough_at",
-                    models.DateTimeField(help_text="When it was last heard from the earlier mark on.", null=True),
+                    "is_behind",
+                    models.BooleanField(default=False, help_text="There was more than could be heard in time."),
                 ),
                 (
                     "application",
@@ -153,6 +161,40 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("application", "processor"), name="provider_feed_once")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="UntakenWord",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=resources.ids.new_id, editable=False, primary_key=True, serialize=False),
+                ),
+                ("word", models.CharField(help_text="The resource's id, and the version.", max_length=100)),
+                ("mark", models.CharField(blank=True, help_text="From which on it is told.", max_length=200)),
+                ("since", models.DateTimeField()),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.application",
+                    ),
+                ),
+                (
+                    "feed",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="untaken",
+                        to="providers.feed",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "provider_untaken_word",
+                "constraints": [models.UniqueConstraint(fields=("feed", "word"), name="provider_untaken_word_once")],
             },
         ),
     ]

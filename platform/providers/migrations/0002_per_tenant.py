@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
     operations = [
         tenant_policy("attempt"),
         tenant_policy("provider_feed"),
+        tenant_policy("provider_untaken_word"),
         frozen("attempt", ("operation", "reference", "amount", "currency")),
         state_machine("attempt", "state", Attempt.MOVES),
     ]

@@ -12,10 +12,14 @@ from providers.port.news import Answer, News
 
 @dataclass(frozen=True)
 class Account:
-    """Under whose account at the provider we act: the application, and its settings of the processor."""
+    """Under whose account at the provider we act: the application, and its settings of the processor.
+
+    `processor` is told where the provider is asked what has happened: with several, each hears what is its own.
+    """
 
     application_id: uuid.UUID
     settings: Mapping[str, Any] = field(default_factory=dict)
+    processor: str = ""
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ class Sandbox:
         with transaction(by=calls.house(account)):
             visit = calls.look_in(account)
             fault = faults.next_fault(visit, operation=faults.TELL_CHANGES, reference="")
-            changes = feed.changes(visit, mark)
+            changes = feed.changes(visit, mark, account.processor)
         if fault:
             faults.befall(fault, None)
         return changes

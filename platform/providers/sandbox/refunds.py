@@ -52,7 +52,10 @@ def refund(act: Refund, visit: Visit, *, forced_code: str = "") -> Answer:
 
 
 def make_due_returns(visit: Visit) -> None:
-    """Let banks return the debits whose time has come; the feed tells of it from now on."""
+    """Let banks return the debits and deposits whose time has come; the feed tells of it from now on.
+
+    A debit's return takes from the next settlement at once, a deposit's from none.
+    """
     batches.submit_due(visit)
     due = Transfer.objects.select_for_update(skip_locked=True).filter(
         application_id=visit.application_id, return_due_at__lte=visit.now, state="SUCCEEDED"
@@ -73,7 +76,7 @@ def make_due_returns(visit: Visit) -> None:
             statement_descriptor=debit.statement_descriptor,
             trace_id=trace_id(),
             return_code=debit.return_code,
-            ready_at=returned_at,
+            ready_at=returned_at if debit.type == "DEBIT" else None,
             told_at=visit.now + _A_MOMENT,
             created_at=returned_at,
             updated_at=returned_at,
