@@ -107,20 +107,23 @@ INSTRUMENTS = Listing(
     ),
 )
 
-_REVIEWS = (
-    Id("Id", "id", ReviewItem),
-    *_MOMENTS,
-    Word("Outcome", "outcome"),
-    Word("Check", "review_type"),
-    Word("Processor", "processor_type"),
-    Id("Merchant id", "merchant_id", Merchant),
-    Name("Merchant", "merchant_id", Merchant, lambda row: row.display_name),
-    Column("Sent in by", "asked_by_name"),
-    Column("Decided by", "reviewed_by_name"),
-    Moment("Decided", "completed_at"),
-    Column("Reason", "reason"),
-    *APPLICATION,
-)
+
+def review_columns(*what: Column) -> tuple[Column, ...]:
+    """Of items of the review queue; `what` tells of those things that such items are about."""
+    return (
+        Id("Id", "id", ReviewItem),
+        *_MOMENTS,
+        Word("Outcome", "outcome"),
+        *what,
+        Word("Processor", "processor_type"),
+        Id("Merchant id", "merchant_id", Merchant),
+        Name("Merchant", "merchant_id", Merchant, lambda row: row.display_name),
+        Column("Sent in by", "asked_by_name"),
+        Column("Decided by", "reviewed_by_name"),
+        Moment("Decided", "completed_at"),
+        Column("Reason", "reason"),
+        *APPLICATION,
+    )
 
 
 def _of_merchants(by: Actor) -> QuerySet[ReviewItem]:
@@ -134,7 +137,7 @@ WAITING_REVIEWS = Listing(
     permission=Permission.VIEW_REVIEWS,
     filter_class=WaitingReviewSearch,
     visible=lambda by: _of_merchants(by).filter(outcome__in=ReviewItem.Outcome.open()),
-    columns=_REVIEWS,
+    columns=review_columns(Word("Check", "review_type")),
 )
 DECIDED_REVIEWS = Listing(
     name="decided-reviews",
@@ -142,7 +145,7 @@ DECIDED_REVIEWS = Listing(
     permission=Permission.VIEW_REVIEWS,
     filter_class=DecidedReviewSearch,
     visible=lambda by: _of_merchants(by).filter(outcome__in=ReviewItem.Outcome.decided()),
-    columns=_REVIEWS,
+    columns=review_columns(Word("Check", "review_type")),
 )
 
 

@@ -7,23 +7,31 @@ from typing import Any
 
 from django import forms
 
-from exports.reports import LONGEST
+from exports.reports import LONGEST, refuse_other_years
 
 _NEEDED = {"required": "Name both days, or a month."}
 
 
-def _days() -> forms.DateInput:
-    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        validators=[refuse_other_years],
+        error_messages=_NEEDED,
+    )
 
 
 class StatementPeriod(forms.Form):
     """Days are those of UTC, both included; a month stands for its days."""
 
     month = forms.DateField(
-        required=False, input_formats=["%Y-%m"], widget=forms.DateInput(attrs={"type": "month"}, format="%Y-%m")
+        required=False,
+        input_formats=["%Y-%m"],
+        widget=forms.DateInput(attrs={"type": "month"}, format="%Y-%m"),
+        validators=[refuse_other_years],
     )
-    start_date = forms.DateField(label="From", widget=_days(), error_messages=_NEEDED)
-    end_date = forms.DateField(label="Until", widget=_days(), error_messages=_NEEDED)
+    start_date = _day("From")
+    end_date = _day("Until")
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__(data)

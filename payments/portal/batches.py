@@ -1,49 +1,31 @@
 """Pages of batches: what a processor takes in together, and when."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
 
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
 from payments.models import Transfer, TransferBatch
+from payments.portal.batch_facts import Contents, contents_of, inside
+from payments.portal.exports import BATCHES
 from payments.portal.facts import instrument_name
 from payments.portal.filters import BatchPanel
 from payments.portal.transfer_facts import page_of, signed_amount, state_in_list
 from portal.design.states import badge
-from portal.design.values import moment, money
+from portal.design.values import moment
 from portal.views import Page
 from resources.lookup import find
-from tenancy.actors import Actor
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
 
 SECTION = "batches"
 _SHOWN = 25
-_OVER = (Transfer.State.FAILED, Transfer.State.CANCELED)
-_CURRENCY = "USD"  # of a batch that nothing moves in
-
-
-@dataclass
-class Contents:
-    """What is in a batch: how many transfers, and by currency what they come to, refunds taken off."""
-
-    count: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> SafeString:
-        sums = self.sums or {_CURRENCY: 0}
-        return format_html_join(" ", "{}", ((money(amount, currency),) for currency, amount in sorted(sums.items())))
 
 
 class BatchList(TenantList):
@@ -53,6 +35,7 @@ class BatchList(TenantList):
     section = SECTION
     template_name = "payments/batch_list.html"
     filter_class = BatchPanel
+    listing = BATCHES
     search_field = "q"
     noun = ("batch", "batches")
     columns: ClassVar = [
@@ -71,7 +54,7 @@ class BatchList(TenantList):
         return found.prefetch_related("application", "processor")
 
     def rows(self, resources: Sequence[TransferBatch]) -> list[Mapping[str, Any]]:
-        self.contents = contents_of(resources, by=self.actor)
+        self.contents = contents_of({batch.pk: batch.application_id for batch in resources}, by=self.actor)
         return super().rows(resources)
 
     def row(self, resource: TransferBatch) -> Mapping[str, Any]:
@@ -100,12 +83,13 @@ class BatchPage(Page):
         with transaction(by=self.actor):
             visible = TransferBatch.objects.visible_to(self.actor)
             batch: TransferBatch = find(visible.select_related("application", "processor"), pk)
-            contents = contents_of([batch], by=self.actor)[batch.pk]
+            whose = {batch.pk: batch.application_id}
+            contents = contents_of(whose, by=self.actor)[batch.pk]
             mark = mark_of(batch, attempts=[]) + str(contents.count)
             if shows_already(request, mark):
                 return HttpResponse(status=204)
-            inside = _inside([batch], self.actor).prefetch_related("merchant").order_by("-created_at", "-id")
-            transfers = list(inside[:_SHOWN])
+            newest = inside(whose, self.actor).prefetch_related("merchant").order_by("-created_at", "-id")
+            transfers = list(newest[:_SHOWN])
         is_open = batch.state == TransferBatch.State.OPEN
         all_url = f"{reverse('payments:transfers')}?{urlencode({'batch_id': batch.public_id})}"
         return self.show(
@@ -128,26 +112,6 @@ class BatchPage(Page):
                 "breadcrumbs": [("Batches", reverse("payments:batches")), (batch.public_id, "")],
             }
         )
-
-
-def contents_of(batches: Sequence[TransferBatch], *, by: Actor) -> Mapping[uuid.UUID, Contents]:
-    """How many transfers are in each, and what they come to; what failed is counted and moves nothing."""
-    found: dict[uuid.UUID, Contents] = defaultdict(Contents)
-    signed = Case(When(type=Transfer.Type.DEBIT, then=F("amount")), default=-F("amount"))
-    grouped = _inside(batches, by).values("batch_id", "currency")
-    for group in grouped.annotate(count=Count("id"), sum=Sum(signed, filter=~Q(state__in=_OVER))):
-        contents = found[group["batch_id"]]
-        contents.count += group["count"]
-        if group["sum"] is not None:
-            contents.sums[group["currency"]] = group["sum"]
-    return found
-
-
-def _inside(batches: Sequence[TransferBatch], by: Actor) -> QuerySet[Transfer]:
-    """The transfers of these batches, by the index that begins with their applications."""
-    return Transfer.objects.visible_to(by).filter(
-        application_id__in={batch.application_id for batch in batches}, batch_id__in={batch.pk for batch in batches}
-    )
 
 
 _COLUMNS = (

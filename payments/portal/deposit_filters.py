@@ -7,11 +7,9 @@ from django.db.models import QuerySet
 from api.filters import ListFilter, PublicIdFilter, TextFilter, ValueFilter
 from onboarding.models import Merchant
 from payments.models import Settlement, Transfer
-from payments.portal.filters import AmountFilter
+from payments.portal.filters import EXAMPLE, AmountFilter, ApplicationFilter, CurrencyFilter
 from resources import ids
-from tenancy.models import Application
 
-_EXAMPLE = "In currency units, for example 12.50."
 SENT, RETURNED, FAILED = "ON_ITS_WAY_OR_PAID", "RETURNED", "FAILED"
 
 
@@ -20,9 +18,10 @@ class DepositPanel(ListFilter[Transfer]):
 
     q = TextFilter(method="by_anything", label="Id, trace id or last four")
     state = ValueFilter(method="by_state", values=[SENT, RETURNED, FAILED], label="State")
-    amount = AmountFilter(label="Amount", help_text=_EXAMPLE)
+    amount = AmountFilter(label="Amount", help_text=EXAMPLE)
     amount__gte = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
     amount__lte = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount until")
+    currency = CurrencyFilter(label="Currency")
     statement_descriptor = TextFilter(label="Descriptor at the bank")
     settlement_id = PublicIdFilter(
         related=Settlement, field_name="settlement_id", label="Settlement id", help_text="Begins with ST."
@@ -30,9 +29,7 @@ class DepositPanel(ListFilter[Transfer]):
     merchant_id = PublicIdFilter(
         related=Merchant, field_name="merchant_id", label="Merchant id", help_text="Begins with MU."
     )
-    application_id = PublicIdFilter(
-        related=Application, field_name="application_id", label="Application id", help_text="Begins with AP."
-    )
+    application_id = ApplicationFilter()
 
     def by_state(self, queryset: QuerySet[Transfer], _name: str, value: str) -> QuerySet[Transfer]:
         states = Transfer.State

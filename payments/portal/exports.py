@@ -1,22 +1,34 @@
 """The lists of this app as files, and the report of what was transacted."""
 
-from django.db.models import QuerySet
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, F, QuerySet, Value, When
+from django.utils import timezone
 
 from exports import reports
-from exports.columns import Amount, Column, Flag, Id, Json, Moment, Name, Whole, Word
+from exports.cells import all_neutral
+from exports.columns import Amount, Cell, Column, Flag, Id, Json, Moment, Name, Whole, Word, units
 from exports.listings import Listing, register
 from exports.reports import PeriodFilter, Report
 from onboarding.models import Identity, Merchant, PaymentInstrument, ReviewItem
-from onboarding.portal.exports import APPLICATION
-from payments.models import Authorization, Settlement, Transfer
+from onboarding.portal.exports import APPLICATION, review_columns
+from payments.models import Authorization, Settlement, Transfer, TransferBatch
+from payments.portal.batch_facts import Contents, contents_of
 from payments.portal.filters import (
     AuthorizationPanel,
+    BatchPanel,
     DecidedSettlementPanel,
     SettlementPanel,
     TransferPanel,
     WaitingSettlementPanel,
 )
+from payments.portal.unresolved_filters import UnresolvedPanel
 from portal.design.states import badge, words
+from portal.subjects import subjects_of
+from providers.models import Attempt
 from tenancy.actors import Actor
 from tenancy.models import Processor
 from tenancy.roles import Permission, Role
@@ -139,21 +151,7 @@ SETTLEMENTS = Listing(
     visible=Settlement.objects.visible_to,
     columns=_SETTLEMENTS,
 )
-_REVIEWS = (
-    Id("Id", "id", ReviewItem),
-    Moment("Created", "created_at"),
-    Moment("Updated", "updated_at"),
-    Word("Outcome", "outcome"),
-    Word("Processor", "processor_type"),
-    Id("Settlement id", "entity_id", Settlement),
-    Id("Merchant id", "merchant_id", Merchant),
-    Name("Merchant", "merchant_id", Merchant, lambda row: row.display_name),
-    Column("Sent in by", "asked_by_name"),
-    Column("Decided by", "reviewed_by_name"),
-    Moment("Decided", "completed_at"),
-    Column("Reason", "reason"),
-    *APPLICATION,
-)
+_REVIEWS = review_columns(Id("Settlement id", "entity_id", Settlement))
 
 
 def _reviews(by: Actor) -> QuerySet[ReviewItem]:
@@ -180,6 +178,111 @@ DECIDED_SETTLEMENTS = Listing(
 )
 
 
+_BATCHES_AT_A_TIME = 500
+"""Of which the transfers are added up by one statement: there may be thousands in each."""
+
+
+@dataclass(frozen=True)
+class _OfBatch(Word):
+    """Something of what is in a batch."""
+
+    told: Callable[[Contents], str]
+
+    def read(self) -> list[Any]:
+        return [F("id"), F("application_id")]
+
+    def texts(self, by: Actor, *values: Sequence[Any]) -> Sequence[str | None]:
+        keys: Sequence[uuid.UUID] = values[0]
+        pairs = list(zip(*values, strict=True))
+        found: dict[uuid.UUID, Contents] = {}
+        for at in range(0, len(pairs), _BATCHES_AT_A_TIME):
+            found |= contents_of(dict(pairs[at : at + _BATCHES_AT_A_TIME]), by=by)
+        return [self.told(found.get(key) or Contents()) for key in keys]
+
+    def typed(self, text: str) -> Cell:
+        return int(text) if text.isdecimal() else text
+
+
+def _sums(contents: Contents) -> str:
+    """The currency first, so that nothing begins with a minus sign: USD -12.50."""
+    return ", ".join(f"{currency} {units(amount, currency)}" for currency, amount in sorted(contents.sums.items()))
+
+
+BATCHES = Listing(
+    name="batches",
+    label="Batches",
+    permission=Permission.VIEW_PROCESSORS,
+    filter_class=BatchPanel,
+    visible=TransferBatch.objects.visible_to,
+    columns=(
+        Id("Id", "id", TransferBatch),
+        Moment("Opened", "created_at"),
+        Moment("Due or submitted", "due_at"),
+        Word("State", "state"),
+        Name("Processor", "processor_id", Processor, lambda row: row.processor),
+        Id("Processor id", "processor_id", Processor),
+        _OfBatch("Transfers", "id", lambda contents: str(contents.count)),
+        _OfBatch("Sum", "id", _sums),
+        *APPLICATION,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _AsKnown(Word):
+    """The state of an attempt as its list tells it: what was sent, and not answered in time, is unknown as well."""
+
+    def read(self) -> list[Any]:
+        is_late = When(
+            state=Attempt.State.CLAIMED,
+            sends__gt=0,
+            leased_until__lte=timezone.now(),
+            then=Value(Attempt.State.UNKNOWN.value),
+        )
+        return [Case(is_late, default=F(self.source))]
+
+
+@dataclass(frozen=True)
+class _About(Column):
+    """What an attempt is about: its kind, and what it goes by."""
+
+    def read(self) -> list[Any]:
+        return [F("resource_kind"), F(self.source)]
+
+    def texts(self, by: Actor, *values: Sequence[Any]) -> Sequence[str | None]:
+        handles = list(zip(*values, strict=True))
+        told = subjects_of(set(handles), by=by)
+        return all_neutral([f"{told[handle].kind} {told[handle].name}".strip() for handle in handles])
+
+
+UNRESOLVED = Listing(
+    name="unresolved",
+    label="Unresolved",
+    permission=Permission.VIEW_ATTEMPTS,
+    filter_class=UnresolvedPanel,
+    visible=Attempt.objects.visible_to,
+    columns=(
+        Word("Reference", "reference"),
+        Moment("Begun", "created_at"),
+        Word("Act", "operation"),
+        _AsKnown("State", "state"),
+        Amount("Amount", "amount"),
+        Word("Currency", "currency"),
+        _About("About", "resource_id"),
+        Word("Provider", "provider"),
+        Word("Processor", "processor"),
+        Moment("Last sent", "sent_at"),
+        Whole("Times sent", "sends"),
+        Whole("Times without a verdict", "checks"),
+        Moment("Silent since", "silent_since"),
+        Moment("Next check", "next_check_at"),
+        Column("Code", "code"),
+        *APPLICATION,
+    ),
+    is_oldest_first=True,
+)
+
+
 def _subtype(value: str) -> str:
     return Transfer.Subtype(value).label
 
@@ -201,6 +304,6 @@ TRANSACTIONS = Report(
 def register_exports() -> None:
     register(TRANSFERS)
     register(AUTHORIZATIONS)
-    for listing in (SETTLEMENTS, WAITING_SETTLEMENTS, DECIDED_SETTLEMENTS):
+    for listing in (SETTLEMENTS, WAITING_SETTLEMENTS, DECIDED_SETTLEMENTS, BATCHES, UNRESOLVED):
         register(listing)
     reports.register(TRANSACTIONS)

@@ -1,7 +1,6 @@
 """A statement as CSV, line by line, and as PDF, black on white, for A4 or Letter."""
 
 import io
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
@@ -14,6 +13,7 @@ from exports.columns import units
 from exports.files import csv_lines
 from payments.forms.amounts import amount_in_words
 from payments.models import Settlement, Transfer
+from payments.portal.printable import printable
 from payments.services.statements import Line, Statement, Totals
 from resources import ids
 from resources.errors import DomainError
@@ -254,20 +254,3 @@ def sums_of(totals: Totals) -> list[tuple[str, int]]:
         ("Deposits less those returned", totals.deposits),
         ("Closing balance", totals.closing),
     ]
-
-
-def printable(text: str) -> str:
-    """In the letters that every reader of PDF has: accents outside of them are left off."""
-    text = text.replace("\N{MINUS SIGN}", "-")
-    return "".join(
-        letter if _has(letter) else unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?"
-        for letter in text
-    )
-
-
-def _has(letter: str) -> bool:
-    try:
-        letter.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return letter.isprintable()

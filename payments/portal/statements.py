@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta
-from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -78,10 +77,9 @@ class _StatementPage(Page):
 
     def page(self, statement: Statement, links: Mapping[str, str], **context: Any) -> HttpResponse:
         """The first lines, and totals of all."""
-        lines = statement.lines()
-        shown = [_row(line, balance) for line, balance in islice(lines, SHOWN)]
-        rest = sum(1 for _ in lines)
+        shown = [_row(line, balance) for line, balance in statement.first_lines(SHOWN)]
         totals = told_totals(statement)
+        rest = sum(one.count for one in totals) - len(shown)
         return self.show(
             {
                 "statement": statement,

@@ -1,7 +1,7 @@
 """Statements: every line by which what a merchant is owed has changed, from an opening to a closing balance.
 
-Lines come from the entries of settlements and from deposits, page by page; totals are the sums of the lines, never
-counted in another way. Nothing is changed here.
+Lines come from the entries of settlements and from deposits, page by page; totals are the sums of the same rows, added
+up line by line for a file, and by the database where only the first lines are shown. Nothing is changed here.
 """
 
 import heapq
@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from onboarding.models import Merchant
 from payments.models import Settlement, SettlementEntry, Transfer
@@ -101,7 +102,7 @@ class Scope:
 
 @dataclass
 class Statement:
-    """`lines` gives each with the balance after it, and fills `totals` by currency as it goes."""
+    """Lines, each with the balance after it, and `totals` by currency: of all lines, once they were read."""
 
     scope: Scope
     by: Actor
@@ -110,11 +111,40 @@ class Statement:
     def lines(self) -> Iterator[tuple[Line, int]]:
         """Oldest first. It opens a transaction for each page, so that nothing is held while somebody reads."""
         with transaction(by=self.by, plans_anew=True):
-            found = _settlements(self.scope, self.by)
-            self.totals = {currency: Totals(currency, opening) for currency, opening in self._openings().items()}
-            moved = sorted([*_carried(self.scope, self.by), *_deposits(self.scope, self.by)], key=_moment)
-        for line in heapq.merge(_earned(self.scope, found, self.by), moved, key=_moment):
-            yield line, self.totals.setdefault(line.currency, Totals(line.currency)).add(line)
+            found, moved = self._begin()
+        yield from self._merged(found, moved, LINES_AT_A_TIME)
+
+    def first_lines(self, most: int) -> list[tuple[Line, int]]:
+        """As many of them at most; `totals` are those of all the same, however many there are."""
+        with transaction(by=self.by, plans_anew=True):
+            found, moved = self._begin()
+            rows = _earned_rows(self.scope, found, self.by).order_by().values_list("settlement_id")
+            sums = list(rows.annotate(count=Count("pk"), amount_sum=Sum("amount"), fee_sum=Sum("fee")))
+        openings = {currency: Totals(currency, one.opening) for currency, one in self.totals.items()}
+        first = list(islice(self._merged(found, moved, most), most))
+        self.totals = openings
+        for line in moved:
+            self._totals_of(line.currency).add(line)
+        for settlement_id, count, amount, fee in sums:
+            totals = self._totals_of(found[settlement_id])
+            totals.count += count
+            totals.amount += amount
+            totals.fee += fee
+        return first
+
+    def _begin(self) -> tuple[dict[uuid.UUID, str], list[Line]]:
+        """The settlements whose entries are read, and what deposits and settlements among each other moved."""
+        found = _settlements(self.scope, self.by)
+        self.totals = {currency: Totals(currency, opening) for currency, opening in self._openings().items()}
+        moved = sorted([*_carried(self.scope, self.by), *_deposits(self.scope, self.by)], key=_moment)
+        return found, moved
+
+    def _merged(self, found: dict[uuid.UUID, str], moved: list[Line], at_a_time: int) -> Iterator[tuple[Line, int]]:
+        for line in heapq.merge(_earned(self.scope, found, self.by, at_a_time), moved, key=_moment):
+            yield line, self._totals_of(line.currency).add(line)
+
+    def _totals_of(self, currency: str) -> Totals:
+        return self.totals.setdefault(currency, Totals(currency))
 
     def _openings(self) -> dict[str, int]:
         """What was owed before the first day, by currency; a settlement begins with nothing."""
@@ -145,17 +175,21 @@ def _entries(application_id: uuid.UUID, settlements: list[uuid.UUID], by: Actor)
     )
 
 
-def _earned(scope: Scope, settlements: dict[uuid.UUID, str], by: Actor) -> Iterator[Line]:
+def _earned_rows(scope: Scope, settlements: dict[uuid.UUID, str], by: Actor) -> QuerySet[SettlementEntry]:
+    rows = _entries(scope.merchant.application_id, list(settlements), by).exclude(kind=_Kind.CARRIED)
+    return _within(rows, scope, "occurred_at")
+
+
+def _earned(scope: Scope, settlements: dict[uuid.UUID, str], by: Actor, at_a_time: int) -> Iterator[Line]:
     """What transfers have brought and taken, page by page."""
     place: tuple[datetime, uuid.UUID] | None = None
     while True:
         with transaction(by=by, plans_anew=True):
-            rows = _entries(scope.merchant.application_id, list(settlements), by).exclude(kind=_Kind.CARRIED)
-            rows = _within(rows, scope, "occurred_at")
+            rows = _earned_rows(scope, settlements, by)
             if place is not None:
                 at, key = place
                 rows = rows.filter(Q(occurred_at__gt=at) | Q(occurred_at=at, pk__gt=key), occurred_at__gte=at)
-            page = list(rows.order_by("occurred_at", "pk")[:LINES_AT_A_TIME])
+            page = list(rows.order_by("occurred_at", "pk")[:at_a_time])
             returned = _bank_returns(page, by)
         for entry in page:
             yield Line(
@@ -168,7 +202,7 @@ def _earned(scope: Scope, settlements: dict[uuid.UUID, str], by: Actor) -> Itera
                 settlement_id=entry.settlement_id,
                 transfer_id=entry.transfer_id,
             )
-        if len(page) < LINES_AT_A_TIME:
+        if len(page) < at_a_time:
             return
         place = (page[-1].occurred_at, page[-1].pk)
 

@@ -41,6 +41,7 @@ class Export(TenantResource):
         RUNNING = "RUNNING", "Running"
         DONE = "DONE", "Done"
         FAILED = "FAILED", "Failed"
+        CANCELED = "CANCELED", "Canceled"
         EXPIRED = "EXPIRED", "Expired"
 
         @classmethod
@@ -52,8 +53,8 @@ class Export(TenantResource):
         XLSX = "XLSX", "XLSX"
 
     MOVES: ClassVar[Moves] = {
-        "QUEUED": frozenset({"RUNNING", "FAILED"}),
-        "RUNNING": frozenset({"DONE", "FAILED"}),
+        "QUEUED": frozenset({"RUNNING", "FAILED", "CANCELED"}),
+        "RUNNING": frozenset({"DONE", "FAILED", "CANCELED"}),
         "DONE": frozenset({"EXPIRED"}),
     }
 

@@ -32,6 +32,7 @@ from portal.design.values import moment, money
 from portal.views import ListPage, Page
 from resources.errors import DomainError, NotVisible
 from resources.lookup import find
+from resources.timeouts import took_too_long
 from tenancy.actors import Actor
 from tenancy.roles import Permission
 from tenancy.transactions import transaction
@@ -103,7 +104,7 @@ class StartExport(Page):
 
 
 class ExportPage(Page):
-    """One export: how far it is, and its file."""
+    """One export: how far it is, and its file. A POST cancels it."""
 
     permission = Permission.CREATE_EXPORTS
     section = "exports"
@@ -129,6 +130,17 @@ class ExportPage(Page):
                 "breadcrumbs": [("Exports", reverse("exports:exports")), (label_of(found), "")],
             }
         )
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        with transaction(by=self.actor):
+            found: Export = find(Export.objects.visible_to(self.actor), pk)
+        try:
+            services.cancel_export(export=found, by=self.actor, at=timezone.now())
+        except services.ExportNotOpen as error:
+            messages.warning(request, str(error))
+        else:
+            messages.success(request, "The export was canceled. Nothing of it is kept.")
+        return HttpResponseRedirect(page_of(found))
 
 
 class ExportFile(Page):
@@ -170,8 +182,10 @@ class Reports(Page):
         if form.is_valid():
             try:
                 totals = self._totals(chosen, given)
-            except OperationalError:  # more rows than can be added up while somebody waits
-                is_too_long = True
+            except OperationalError as error:
+                if not took_too_long(error):
+                    raise
+                is_too_long = True  # more rows than can be added up while somebody waits
         query = chosen.listing.filters_of(given, self.actor)
         return self.show(
             {

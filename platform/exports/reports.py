@@ -18,6 +18,13 @@ from tenancy.actors import Actor
 
 LONGEST = timedelta(days=366)
 MOST_GROUPS = 200
+_FIRST, _LAST = 1970, 2199
+
+
+def refuse_other_years(day: date) -> None:
+    """For forms that take a day: beyond these years it is a slip, and some have no next day. Raises ValidationError."""
+    if not _FIRST <= day.year <= _LAST:
+        raise forms.ValidationError(f"Choose a day of the years {_FIRST} to {_LAST}.")
 
 
 class PeriodForm(forms.Form):
@@ -38,12 +45,14 @@ class PeriodFilter(django_filters.FilterSet):
         method="from_start",
         label="From",
         required=True,
+        validators=[refuse_other_years],
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     end_date = django_filters.DateFilter(
         method="until_end",
         label="Until",
         required=True,
+        validators=[refuse_other_years],
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 

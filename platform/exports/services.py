@@ -1,16 +1,18 @@
-"""Asking for an export, writing it page by page, giving it out, and forgetting it."""
+"""Asking for an export, writing it page by page, giving it out, canceling and forgetting it."""
 
 import json
 import tempfile
 import uuid
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -20,14 +22,16 @@ from exports.files import MOST_SHEET_ROWS, csv_lines, csv_of, header, read_lines
 from exports.listings import Listing, find
 from exports.models import KEPT, Export, ExportChunk
 from exports.reading import ROWS_AT_A_TIME, Position, read_all, read_page
+from jobs.models import Job
 from jobs.services import enqueue
 from resources import ids
 from resources.errors import DomainError
+from resources.timeouts import took_too_long
 from tenancy.actors import Actor, MissingPermission, Origin, system
 from tenancy.models import Person
 from tenancy.roles import Permission
 from tenancy.services import person_actor, platform_id
-from tenancy.transactions import act, transaction
+from tenancy.transactions import transaction
 
 WRITE_JOB = "exports.write"
 ASSEMBLE_JOB = "exports.assemble"
@@ -59,6 +63,12 @@ class NoFile(DomainError):
     message = "There is no file of this export: it is not done, or it was deleted after a week."
 
 
+class ExportNotOpen(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "This export is not being written any more."
+
+
 class TooManyRows(DomainError):
     message = f"A sheet holds {MOST_SHEET_ROWS:,} rows at most. Take CSV, or narrow the list."
 
@@ -76,12 +86,6 @@ def begin_export(*, listing: Listing, query: str, form: str, by: Actor, at: date
         count = found.order_by().values("pk")[: limit + 1].count()
         is_short = count <= limit
         expected = count if is_short else max(count, _guessed_rows(found))
-        open_ones = [] if is_short else list(Export.objects.visible_to(by).open())
-    same = [one for one in open_ones if (one.listing, one.query, one.format) == (listing.name, query, form)]
-    if same:
-        return same[0]
-    if len(open_ones) >= MOST_AT_A_TIME:
-        raise TooManyExports
     author, application_id = by.signature, _application_of(by)
     made = Export(
         application_id=application_id,
@@ -100,12 +104,35 @@ def begin_export(*, listing: Listing, query: str, form: str, by: Actor, at: date
         created_at=at,
         updated_at=at,
     )
-    with act("export", by=by, at=at, application_id=application_id, resource=made.handle) as current:
-        made.save(force_insert=True)
-        current.reason = _told(made)
+    with transaction(by=by):
         if not is_short:
+            _one_at_a_time(by)
+            open_ones = list(Export.objects.visible_to(by).open())
+            for one in open_ones:
+                if (one.listing, one.query, one.format) == (listing.name, query, form):
+                    return one
+            if len(open_ones) >= MOST_AT_A_TIME:
+                raise TooManyExports
             enqueue(WRITE_JOB, key=f"{made.public_id} 0", arguments={"export_id": str(made.pk)})
+        made.save(force_insert=True)
+        _note("export", made, by=by, at=at)
     return made
+
+
+def cancel_export(*, export: Export, by: Actor, at: datetime) -> Export:
+    """Stop an export that is being written, and keep nothing of it. Raises ExportNotOpen."""
+    by.require(Permission.CREATE_EXPORTS)
+    with transaction(by=by):
+        found = _locked(export, by)
+        if not found.is_open:
+            raise ExportNotOpen
+        ExportChunk.objects.filter(export=found).delete()
+        found.move_to(_State.CANCELED)
+        found.chunks = found.size = 0
+        found.finished_at = found.updated_at = at
+        found.save()
+        _note("cancel_export", found, by=by, at=at)
+    return found
 
 
 def file_at_once(export: Export, *, by: Actor) -> Iterator[bytes]:
@@ -125,12 +152,13 @@ def write_export(export_id: uuid.UUID, *, until: datetime) -> None:
     """Write pages of an export that was asked for, and ask for another run where some are left at `until`.
 
     Safe to run twice, and by two at once: each page is written in the transaction that moves the export behind it,
-    under the lock of its row. A worker that is killed loses the page it was at, and whoever comes next goes on there.
+    and only while the export stands where that page begins. A worker that is killed loses the page it was at, and
+    whoever comes next goes on there.
     """
     export = _export(export_id)
     if export is None or not export.is_open:
         return
-    try:
+    with _failing(export):
         by = _maker_of(export)
         listing = _listing_of(export)
         has_more = True
@@ -139,8 +167,6 @@ def write_export(export_id: uuid.UUID, *, until: datetime) -> None:
             if has_more and timezone.now() >= until:
                 _ask_for_more(export)
                 return
-    except DomainError as refusal:
-        _fail(export_id, str(refusal))
 
 
 def assemble_sheet(export_id: uuid.UUID) -> None:
@@ -148,12 +174,8 @@ def assemble_sheet(export_id: uuid.UUID) -> None:
     export = _export(export_id)
     if export is None or not export.is_open:
         return
-    try:
+    with _failing(export), tempfile.TemporaryDirectory(prefix="export-") as folder:
         by = _maker_of(export)
-    except DomainError as refusal:
-        _fail(export_id, str(refusal))
-        return
-    with tempfile.TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder) / "sheet.xlsx"
         pages = (read_lines(content) for content in _chunks(export, system()))
         labels = next(pages)[0]
@@ -176,23 +198,17 @@ def open_file(export: Export, *, by: Actor, at: datetime) -> Iterator[bytes]:
     if export.state != _State.DONE or export.expires_at is None or export.expires_at <= at:
         raise NoFile
     with transaction(by=by):
-        record_audit(
-            "download_export",
-            application_id=export.application_id,
-            by=by.signature,
-            at=at,
-            reason=_told(export),
-            resource=export.handle,
-        )
+        _note("download_export", export, by=by, at=at)
     return _chunks(export, by)
 
 
 def tidy(at: datetime) -> None:
-    """Delete files after a week, and tell of exports that nobody could finish within a day."""
+    """Delete files after a week, and tell of exports that nobody writes any more, or has not gone on with for a day."""
     by = system()
     with transaction(by=by):
         old = list(Export.objects.visible_to(by).filter(state=_State.DONE, expires_at__lte=at))
-        stuck = list(Export.objects.visible_to(by).open().filter(updated_at__lt=at - _STUCK))
+        open_ones = list(Export.objects.visible_to(by).open())
+        writing = set(_jobs().values_list("arguments__export_id", flat=True))
     for export in old:
         with transaction(by=by):
             found = _locked(export, by)
@@ -201,18 +217,55 @@ def tidy(at: datetime) -> None:
                 found.move_to(_State.EXPIRED)
                 found.chunks, found.updated_at = 0, at
                 found.save()
-    for export in stuck:
-        _fail(export.pk, "It could not be finished within a day. Ask for it again.")
+    for export in open_ones:
+        if str(export.pk) not in writing:
+            _fail(export.pk, "It was tried several times in vain. Ask for it again.")
+        elif export.updated_at < at - _STUCK:
+            _fail(export.pk, "It could not be finished within a day. Ask for it again.")
+
+
+def _jobs() -> QuerySet[Job]:
+    """What is still to be done for exports. One that is open has one, until that is given up."""
+    return Job.objects.open().filter(kind__in=[WRITE_JOB, ASSEMBLE_JOB])
+
+
+@contextmanager
+def _failing(export: Export) -> Iterator[None]:
+    """What ends the writing for good is told on the export at once; a database that is away is tried again."""
+    try:
+        yield
+    except DomainError as refusal:
+        _fail(export.pk, str(refusal))
+    except OperationalError as error:
+        if not took_too_long(error):
+            raise
+        _fail(export.pk, "The database took too long to read these rows. Narrow the list, and export it again.")
+    except InterfaceError:
+        raise
+    except Exception:
+        _fail(export.pk, "It could not be written. Ask for it again, and tell whoever runs the platform if that fails.")
+        raise
+
+
+def _one_at_a_time(by: Actor) -> None:
+    """Two of one person do not begin an export at once: each has to see what the other has open."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"exports of {by.kind} {by.id}"])
 
 
 def _write_page(export: Export, listing: Listing, by: Actor) -> tuple[Export, bool]:
-    """The export as it then is, and whether there is more to write."""
+    """The export as it then is, and whether there is more to write.
+
+    The row is locked once its page is read, which may take long: until then it can be canceled.
+    """
+    after = Position(export.last_created_at, export.last_id) if export.last_created_at and export.last_id else None
     with transaction(by=by, plans_anew=True):
+        page = read_page(listing, export.query, by=by, after=after, limit=ROWS_AT_A_TIME)
         found = _locked(export, by)
         if not found.is_open:
             return found, False
-        after = Position(found.last_created_at, found.last_id) if found.last_created_at and found.last_id else None
-        page = read_page(listing, found.query, by=by, after=after, limit=ROWS_AT_A_TIME)
+        if found.chunks != export.chunks:
+            return found, True  # somebody else was quicker; what comes next is behind their page
         if not found.chunks:
             _add_chunk(found, csv_lines([header(listing.columns_for(by))]))
         if page.rows:
@@ -241,14 +294,7 @@ def _finish(export: Export, by: Actor) -> None:
     export.finished_at = export.updated_at = now
     export.expires_at = now + KEPT
     export.save()
-    record_audit(
-        "finish_export",
-        application_id=export.application_id,
-        by=by.signature,
-        at=now,
-        reason=_told(export),
-        resource=export.handle,
-    )
+    _note("finish_export", export, by=by, at=now)
 
 
 def _fail(export_id: uuid.UUID, why: str) -> None:
@@ -262,14 +308,18 @@ def _fail(export_id: uuid.UUID, why: str) -> None:
         export.error, export.chunks, export.size = why[:300], 0, 0
         export.finished_at = export.updated_at = now
         export.save()
-        record_audit(
-            "fail_export",
-            application_id=export.application_id,
-            by=by.signature,
-            at=now,
-            reason=export.error,
-            resource=export.handle,
-        )
+        _note("fail_export", export, by=by, at=now, reason=export.error)
+
+
+def _note(action: str, export: Export, *, by: Actor, at: datetime, reason: str = "") -> None:
+    record_audit(
+        action,
+        application_id=export.application_id,
+        by=by.signature,
+        at=at,
+        reason=reason or _told(export),
+        resource=export.handle,
+    )
 
 
 def _ask_for_more(export: Export) -> None:

@@ -7,9 +7,11 @@ from exports import services
 from jobs.registry import handler
 
 _WORK = timedelta(seconds=10)
+_LONGER_THAN_A_STATEMENT = timedelta(seconds=90)
+"""Workers grant one 60 seconds: a page that takes so long is not to be read by a second worker meanwhile."""
 
 
-@handler(services.WRITE_JOB, lease=timedelta(seconds=30))
+@handler(services.WRITE_JOB, lease=_LONGER_THAN_A_STATEMENT)
 def write(export_id: str) -> None:
     services.write_export(uuid.UUID(export_id), until=timezone.now() + _WORK)
 
@@ -20,6 +22,6 @@ def assemble(export_id: str) -> None:
     services.assemble_sheet(uuid.UUID(export_id))
 
 
-@handler("exports.tidy", every=timedelta(hours=1))
+@handler("exports.tidy", every=timedelta(minutes=10))
 def tidy() -> None:
     services.tidy(timezone.now())

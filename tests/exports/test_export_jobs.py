@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
+from config.embedded.services import WORKER_STATEMENT_TIMEOUT
 from events.models import Audit
 from exports import services, tasks
 from exports.listings import find
 from exports.models import KEPT, Export, ExportChunk
 from exports.reading import ROWS_AT_A_TIME, read_all
+from jobs import registry
 from jobs.models import Job
 from onboarding.models import Identity
 from tenancy.actors import Origin, system
@@ -23,9 +25,10 @@ from tenancy.models import Person
 from tenancy.roles import PERMISSIONS, Permission, Role
 from tenancy.services import Place, person_actor, set_person_active, update_person
 from tenancy.transactions import transaction
+from tests.exports.patience import locked, patience
 from tests.exports.rows import all_ids, copies_of
 from tests.factories.onboarding import make_identity
-from tests.factories.tenancy import make_application
+from tests.factories.tenancy import make_application, make_person
 from tests.portal.exports import ask, content_of, page_of, sheet, table, written
 from tests.portal.pages import anew, only, rows, text_of
 from tests.portal.test_exports import Shop
@@ -128,7 +131,7 @@ def test_sheet_is_made_of_rows_that_are_all_written(shop: Shop) -> None:
     found = sheet(content_of(client.get(f"{page_of(export)}file/")))
     assert (before.state, anew(export).state) == ("RUNNING", "DONE")
     assert "There is no file of this export" in text_of(refused)
-    assert (len(found), found[0][:2], found[1][5]) == (12, ("Id", "Created"), 12.5)
+    assert (len(found), found[0][:2], found[1][6]) == (12, ("Id", "Created"), 12.5)
 
 
 def test_rows_made_meanwhile_neither_come_twice_nor_push_others_out(shop: Shop) -> None:
@@ -304,6 +307,160 @@ def test_export_that_nobody_finishes_is_given_up(shop: Shop) -> None:
 
     assert (anew(export).state, content_now(export)) == ("FAILED", b"")
     assert "It could not be finished within a day." in text_of(client.get(page_of(export)))
+
+
+def test_export_whose_job_was_given_up_is_told_soon(shop: Shop) -> None:
+    _, export = asked(shop)
+    services.tidy(timezone.now())
+    before = anew(export).state
+    Job.objects.filter(kind=services.WRITE_JOB).update(given_up_at=timezone.now())
+
+    services.tidy(timezone.now())
+
+    failed = anew(export)
+    assert (before, failed.state) == ("QUEUED", "FAILED")
+    assert failed.error == "It was tried several times in vain. Ask for it again."
+
+
+def test_export_that_breaks_fails_at_once_and_its_job_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that cannot be written stands for any fault of ours."""
+    _, export = asked(shop)
+    with transaction(by=system()):
+        (job,) = Job.objects.filter(kind=services.WRITE_JOB)
+    monkeypatch.setattr(services, "ROWS_AT_A_TIME", "many")
+
+    with pytest.raises(TypeError):
+        tasks.write(**job.arguments)
+    tasks.write(**job.arguments)  # what was put back finds nothing to do
+
+    failed = anew(export)
+    assert (failed.state, content_now(export)) == ("FAILED", b"")
+    assert failed.error.startswith("It could not be written.")
+
+
+def test_sheet_that_cannot_be_made_fails_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, export = asked(shop, form="XLSX")
+    for _ in range(PAGES):
+        run_a_page(export)
+    with transaction(by=system()):
+        ExportChunk.objects.filter(export=export).update(content=zlib.compress(b""))
+
+    with pytest.raises(IndexError):
+        services.assemble_sheet(export.pk)
+
+    assert anew(export).state == "FAILED"
+
+
+@pytest.mark.usefixtures("own_database")
+def test_rows_that_take_too_long_to_read_fail_the_export_at_once() -> None:
+    shop = Shop("Own")
+    copies_of(shop.sale, 10)
+    _, export = asked(shop)
+
+    with locked("transfer"), patience(statement_timeout="200ms", lock_timeout="0"):
+        services.write_export(export.pk, until=timezone.now())
+
+    failed = anew(export)
+    assert (failed.state, failed.error.partition(".")[0]) == ("FAILED", "The database took too long to read these rows")
+
+
+@pytest.mark.usefixtures("own_database")
+def test_lock_that_is_not_given_is_waited_for_again() -> None:
+    shop = Shop("Own")
+    copies_of(shop.sale, 10)
+    _, export = asked(shop)
+
+    with locked("transfer"), patience(lock_timeout="200ms"), pytest.raises(OperationalError):
+        services.write_export(export.pk, until=timezone.now())
+
+    assert anew(export).state == "QUEUED"
+    assert run_a_page(export).rows == 4
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_export_is_canceled_by_who_asked(shop: Shop, pages: int) -> None:
+    client, export = asked(shop)
+    for _ in range(pages):
+        run_a_page(export)
+
+    shown = client.post(page_of(export), follow=True)
+    after = run_a_page(export)
+    again = client.post(page_of(export), follow=True)
+
+    assert "The export was canceled. Nothing of it is kept." in text_of(shown)
+    assert (after.state, content_now(export), after.error) == ("CANCELED", b"", "")
+    assert after.finished_at is not None
+    assert "This export is not being written any more." in text_of(again)
+    with transaction(by=system()):
+        assert Audit.objects.get(action="cancel_export").resource_id == export.pk
+
+
+def test_canceled_export_makes_room(shop: Shop) -> None:
+    client, export = asked(shop)
+
+    client.post(page_of(export))
+    again = ask(client, "transfers")
+
+    assert again["Location"] != page_of(export)
+
+
+def test_nobody_else_cancels_it(shop: Shop) -> None:
+    client, export = asked(shop)
+
+    others = [shop.browser(role).post(page_of(export)).status_code for role in (Role.PARTNER, Role.ADMIN)]
+
+    assert others == [404, 404]
+    assert anew(export).state == "QUEUED"
+    assert "Cancel" in text_of(client.get(page_of(export)))
+
+
+def test_export_that_is_canceled_while_a_page_is_read_stays_so(shop: Shop) -> None:
+    client, export = asked(shop)
+    before = anew(export)
+    listing, by = find("transfers"), person_actor(person_of(export), origin=Origin())
+    assert listing is not None
+    client.post(page_of(export))
+
+    found, has_more = services._write_page(before, listing, by)
+
+    assert (found.state, has_more, content_now(export)) == ("CANCELED", False, b"")
+
+
+@pytest.mark.usefixtures("own_database")
+@pytest.mark.parametrize(("queries", "made", "refused"), [(["", "", "", "", "", ""], 1, 0), (list("abcdef"), 3, 3)])
+def test_asked_for_by_many_at_once_is_asked_for_once(queries: list[str], made: int, refused: int) -> None:
+    shop = Shop("Own")
+    copies_of(shop.sale, 10)
+    listing, by = find("transfers"), person_actor(make_person("x@y.org", Role.PLATFORM), origin=Origin())
+    assert listing is not None
+    start = threading.Barrier(len(queries))
+    told: list[str] = []
+
+    def begin(name: str) -> None:
+        query = f"amount.gte=0.{ord(name) - ord('a')}" if name else ""
+        try:
+            start.wait()
+            told.append(services.begin_export(listing=listing, query=query, form="CSV", by=by, at=timezone.now()).state)
+        except services.TooManyExports:
+            told.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=begin, args=[name]) for name in queries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(rows(Export)), told.count("refused")) == (made, refused)
+    assert told.count("QUEUED") == len(queries) - refused
+
+
+def test_lease_is_longer_than_a_statement_may_take() -> None:
+    known = registry.get(services.WRITE_JOB)
+    assert known is not None
+
+    assert known.lease > tasks._WORK + timedelta(seconds=int(WORKER_STATEMENT_TIMEOUT))
 
 
 def test_page_follows_the_export_until_it_is_done(shop: Shop) -> None:

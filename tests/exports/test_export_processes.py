@@ -17,7 +17,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.stack
 
 ROWS = 60_000
-PATIENCE = 120.0
+PATIENCE = 240.0
+"""Longer than the lease of a worker that is gone."""
 MARK = "Copied for an export"
 ASK = """
 from django.utils import timezone

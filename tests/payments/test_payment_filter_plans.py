@@ -8,6 +8,7 @@ from pytest_django import DjangoDbBlocker
 
 from payments.filters import AuthorizationFilter
 from payments.models import Authorization, Settlement
+from payments.portal.filters import SettlementPanel
 from payments.settlement_filters import SettlementFilter
 from tenancy.actors import Actor
 from tenancy.transactions import transaction
@@ -75,6 +76,19 @@ def test_settlements_are_found_by_an_index(partner: Actor, query: str) -> None:
         rows = SettlementFilter(read, Settlement.objects.visible_to(partner)).apply()
 
     assert filter_rows.indexes_of(rows, partner) == {f"settlement_{OF_SETTLEMENTS[query]}"}
+
+
+@pytest.mark.parametrize("query", [query for query in OF_SETTLEMENTS if query.startswith("amount")])
+def test_settlements_of_an_amount_in_units_are_found_by_an_index(partner: Actor, query: str) -> None:
+    """As the portal asks: of the places that other currencies have, what is above may be found by the currency."""
+    name, _, cents = query.partition("=")
+    read = QueryDict(f"{name}={int(cents) / 100}")
+    with transaction(by=partner):
+        rows = SettlementPanel(read, Settlement.objects.visible_to(partner)).apply()
+
+    assert {"settlement_amount"} <= filter_rows.indexes_of(rows, partner) <= {
+        "settlement_amount", "settlement_of_merchant",
+    }  # fmt: skip
 
 
 def test_every_filter_has_an_index() -> None:

@@ -6,9 +6,11 @@ from django.test.utils import CaptureQueriesContext
 
 from api.filters import PublicIdFilter
 from payments.models import TransferBatch
+from payments.portal import exports
 from payments.portal.filters import BatchPanel
 from tenancy.roles import Role
 from tests.factories.payments import let_time_pass
+from tests.portal.exports import ask, content_of, sheet, taken
 from tests.portal.pages import anew, rows, text_of
 from tests.portal.shop import TRANSFERS, Shop, page_of
 
@@ -45,6 +47,26 @@ def test_list_tells_state_count_and_sum(shop: Shop) -> None:
     assert "Open DUMMY_V1 3 17.50 USD Own" in page
     assert "Submitted DUMMY_V1 1 50.00 USD Own" in page
     assert "2 batches" in page
+
+
+def test_file_tells_what_the_list_tells(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "_BATCHES_AT_A_TIME", 1)
+    sale = shop.sale(5000, card=shop.account())
+    let_time_pass(shop.application, 6)
+    shop.refund(anew(sale), 500)
+    submitted, open_ = batches()
+    client = shop.browser(Role.PARTNER)
+
+    menu = client.get(f"{LIST}?state=ALL").context["export"]
+    found = taken(client, menu["listing"], menu["query"])
+    labels, *cells = sheet(content_of(ask(client, "batches", "state=SUBMITTED", "XLSX")))
+
+    told = [(row["Id"], row["State"], row["Processor"], row["Transfers"], row["Sum"]) for row in found]
+    assert told == [
+        (open_.public_id, "OPEN", "DUMMY_V1", "1", "USD -5.00"),
+        (submitted.public_id, "SUBMITTED", "DUMMY_V1", "1", "USD 50.00"),
+    ]
+    assert [row[labels.index("Transfers")] for row in cells] == [1]
 
 
 def test_filters_narrow_the_list(shop: Shop) -> None:

@@ -80,6 +80,7 @@ def test_transfers_are_taken_as_they_are(shop: Shop) -> None:
         "Created": iso(sale.created_at),
         "Updated": iso(sale.updated_at),
         "Type": "DEBIT",
+        "Subtype": "API",
         "State": "SUCCEEDED",
         "Amount": "12.50",
         "Currency": "USD",

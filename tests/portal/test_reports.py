@@ -3,14 +3,14 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection, connections
-from django.db import transaction as transactions
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from payments.models import Transfer
 from tenancy.actors import system
 from tenancy.roles import PERMISSIONS, Permission, Role
 from tenancy.transactions import transaction
+from tests.exports.patience import locked, patience
 from tests.factories.payments import make_sale
 from tests.portal.exports import taken
 from tests.portal.pages import browser, text_of
@@ -83,6 +83,8 @@ def test_report_leads_to_its_file(shop: Shop) -> None:
         ("start_date=2025-01-01&end_date=2026-03-09", "end_date", "At most 366 days."),
         ("start_date=soon&end_date=2026-03-09", "start_date", "Enter a valid date."),
         ("start_date=&end_date=2026-03-09", "start_date", "This field is required."),
+        ("start_date=9999-12-31&end_date=9999-12-31", "end_date", "Choose a day of the years 1970 to 2199."),
+        ("start_date=0001-01-01&end_date=0001-01-01", "start_date", "Choose a day of the years 1970 to 2199."),
     ],
 )
 def test_period_that_is_none_is_told(shop: Shop, query: str, field: str, told: str) -> None:
@@ -111,17 +113,25 @@ def test_only_kinds_that_one_may_take_are_shown(shop: Shop, monkeypatch: pytest.
 
 @pytest.mark.usefixtures("own_database")
 def test_report_whose_totals_take_too_long_can_still_be_taken() -> None:
-    """The database gives up waiting for a lock here, as it gives up a sum that takes longer than web grants."""
+    """The statement waits for a lock here until its time is over, as a sum of too many rows would."""
     shop = Shop("Own")
     client = shop.browser(Role.PARTNER)
 
-    with transactions.atomic(using="owner"), connections["owner"].cursor() as cursor:
-        cursor.execute("LOCK TABLE transfer")
+    with locked("transfer"), patience(statement_timeout="300ms", lock_timeout="0"):
         page = client.get(PAGE)
 
     assert page.context["totals"] is None
     assert page.context["export"]["listing"] == "transactions"
     assert "too much in this period" in text_of(page)
+
+
+@pytest.mark.usefixtures("own_database")
+def test_database_that_fails_otherwise_is_no_advice() -> None:
+    shop = Shop("Own")
+    client = shop.browser(Role.PARTNER)
+
+    with locked("transfer"), patience(lock_timeout="200ms"), pytest.raises(OperationalError):
+        client.get(PAGE)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -20,6 +20,7 @@ from payments import services
 from payments.models import LedgerAccount, Settlement, Transfer
 from payments.portal import statement_files
 from payments.portal import statements as pages
+from payments.portal.printable import printable
 from payments.services import statements
 from payments.services.statements import Line, Scope, Statement, Totals
 from tenancy.actors import system
@@ -31,7 +32,7 @@ from tests.portal.settled import SettledShop
 pytestmark = pytest.mark.django_db
 
 PERIODS = "/dashboard/statements/"
-PERIOD_BUDGET, SETTLEMENT_BUDGET = 26, 19
+PERIOD_BUDGET, SETTLEMENT_BUDGET = 27, 20
 
 
 @pytest.fixture
@@ -57,9 +58,12 @@ def scope(shop: SettledShop, settlement: Settlement | None = None, *, days: tupl
 
 
 def read(what: Scope) -> tuple[list[Line], dict[str, Totals]]:
-    statement = Statement(what, system("test"))
-    lines = [line for line, _ in statement.lines()]
-    return lines, statement.totals
+    """All lines; the first of them come with the same balances, and with the totals of all."""
+    statement, shortened = Statement(what, system("test")), Statement(what, system("test"))
+    lines = list(statement.lines())
+    assert shortened.first_lines(2) == lines[:2]
+    assert shortened.totals == statement.totals
+    return [line for line, _ in lines], statement.totals
 
 
 def owed(shop: SettledShop) -> int:
@@ -302,6 +306,20 @@ def test_long_statement_shows_its_first_lines_and_all_sums(shop: SettledShop, mo
     assert "Closing balance 30.04 USD" in text_of(answer)
 
 
+@pytest.mark.parametrize("sales", [3, 9])
+def test_page_reads_no_more_than_it_shows(shop: SettledShop, monkeypatch: pytest.MonkeyPatch, sales: int) -> None:
+    settlement = shop.accrued(*range(1_000, 1_000 + sales))
+    monkeypatch.setattr(pages, "SHOWN", 2)
+    monkeypatch.setattr(statements, "LINES_AT_A_TIME", 1)
+    client = shop.browser(Role.MERCHANT)
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(of_settlement(settlement))
+
+    read = [query["sql"] for query in queries if "settlement_entry" in query["sql"] and "LIMIT" in query["sql"]]
+    assert (len(read), answer.context["rest"]) == (1, str(sales - 2))
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [
@@ -309,6 +327,10 @@ def test_long_statement_shows_its_first_lines_and_all_sums(shop: SettledShop, mo
         ("start_date=2025-01-01&end_date=2026-03-09", "At most 366 days."),
         ("start_date=2026-03-10", "Name both days, or a month."),
         ("month=soon", "There is no such month."),
+        ("month=9999-12", "There is no such month."),
+        ("month=0001-01", "There is no such month."),
+        ("start_date=9999-12-31&end_date=9999-12-31", "Choose a day of the years 1970 to 2199."),
+        ("start_date=0001-01-01&end_date=0001-01-01", "Choose a day of the years 1970 to 2199."),
     ],
 )
 def test_period_that_is_none_is_told(shop: SettledShop, query: str, told: str) -> None:
@@ -397,10 +419,19 @@ def test_pdf_that_would_be_too_long_is_refused(shop: SettledShop, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("Café Ømega", "Café Ømega"), ("Ľuboš \u2212 1", "Lubo\u0161 - 1"), ("東京", "??")]
+    ("name", "told"),
+    [
+        ("Café Ømega", "Café Ømega"),
+        ("Ľuboš \u2212 1", "Lubo\u0161 - 1"),
+        ("Łódź Şişli Đorđe ığ", "Lódz Sisli Dorde ig"),
+        ("Щука и Дім, Юрій", "Shchuka i Dim, Yurii"),
+        ("Ψωμί Ελλάς", "Psomi Ellas"),
+        ("ﬁ Ⅳ", "fi IV"),
+        ("東京", "??"),
+    ],
 )
 def test_letters_that_cannot_be_printed(name: str, told: str) -> None:
-    assert statement_files.printable(name) == told
+    assert printable(name) == told
 
 
 def test_file_that_is_taken_is_audited(shop: SettledShop) -> None:

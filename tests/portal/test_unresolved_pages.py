@@ -27,6 +27,7 @@ from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import make_card, make_merchant, make_processor, make_sale
 from tests.factories.tenancy import make_application
+from tests.portal.exports import taken
 from tests.portal.pages import anew, browser, rows, text_of
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,24 @@ def test_filters_show_what_nobody_knows_unless_asked(shop: Shop, query: str, amo
     answer = shop.browser().get(f"{LIST}?{query}")
 
     assert (answer.status_code, listed(answer)) == (200, amounts)
+
+
+def test_file_tells_what_the_list_tells(shop: Shop) -> None:
+    """Those of unknown outcome, oldest first, unless one asks for more; a call that never came back is one of them."""
+    lost = shop.lost(100)
+    late = changed(shop.lost(200), state="CLAIMED", code="", leased_until=timezone.now() - timedelta(seconds=1))
+    shop.lost(400, state="WAITING", code="")
+    client = shop.browser(Role.PARTNER)
+
+    menu = client.get(LIST).context["export"]
+    found = taken(client, menu["listing"], menu["query"])
+    waiting = taken(client, menu["listing"], client.get(f"{LIST}?state=WAITING").context["export"]["query"])
+
+    sale = ids.public_id("TR", lost.resource_id)
+    told = [(row["Reference"], row["Act"], row["State"], row["Amount"], row["Times sent"]) for row in found]
+    assert told == [(one.reference, "sale", "UNKNOWN", f"{one.amount / 100:.2f}", "1") for one in (lost, late)]
+    assert found[0]["About"] == f"Transfer {sale}"
+    assert [row["Amount"] for row in waiting] == ["4.00"]
 
 
 def test_filter_by_application_and_a_wrong_choice(shop: Shop) -> None:

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                             ("RUNNING", "Running"),
                             ("DONE", "Done"),
                             ("FAILED", "Failed"),
+                            ("CANCELED", "Canceled"),
                             ("EXPIRED", "Expired"),
                         ],
                         max_length=20,
