@@ -18,8 +18,10 @@ def release_expired_holds() -> None:
 
 @handler("payments.settle", every=timedelta(minutes=1), lease=timedelta(minutes=10))
 def settle() -> None:
-    """What is ready accrues, and what is due by its schedule closes."""
+    """What is ready accrues, and what is due by its schedule closes, whatever became of the first."""
     by = system()
-    accrue_all(by=by, at=timezone.now())
-    while close_due(by=by, at=timezone.now()):
-        pass
+    try:
+        accrue_all(by=by, at=timezone.now())
+    finally:
+        while close_due(by=by, at=timezone.now()):
+            pass

@@ -159,7 +159,9 @@ def _ensure_application(plan: Plan, position: int) -> Application:
 
 def _ensure_processors(application: Application, position: int, at: datetime, by: Actor) -> None:
     """Everybody sells through DUMMY_V1, the clinics in batches; the makers are paid to their cards."""
-    wanted: dict[Processor.Name, dict[str, Any]] = {Processor.Name.DUMMY_V1: {"canDebitBankAccount": True}}
+    wanted: dict[Processor.Name, dict[str, Any]] = {
+        Processor.Name.DUMMY_V1: {"canDebitBankAccount": True, "allow_split_payouts": True}
+    }
     if position == 0:
         wanted[Processor.Name.VISA_V1] = {}
     with transaction(by=by):

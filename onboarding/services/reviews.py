@@ -204,14 +204,19 @@ def keys_shown(items: Iterable[ReviewItem], by: Actor) -> set[uuid.UUID]:
         for item in items
         if item.is_open and item.application.maker_checker_enabled and item.asked_by_kind == Author.API_USER
     }
-    makers = _makers({key for key in keys if key is not None})
+    return secrets_shown({key for key in keys if key is not None}, by)
+
+
+def secrets_shown(keys: Collection[uuid.UUID], by: Actor) -> set[uuid.UUID]:
+    """Of these API keys, those whose secret the actor was shown, or that of one behind them."""
+    makers = _makers(set(keys))
     nearer = {key for key, authors in makers.items() if (Author.PERSON, by.id) in authors}
     found = set(nearer)
     while nearer:
         held = {(Author.API_USER, key) for key in found}
         nearer = {key for key, authors in makers.items() if key not in found and authors & held}
         found |= nearer
-    return found & keys
+    return found & set(keys)
 
 
 def _makers(keys: set[uuid.UUID]) -> dict[uuid.UUID, set[tuple[str, uuid.UUID | None]]]:

@@ -32,14 +32,15 @@ def declined(payment: Payment, request: Request, **named: str) -> Answer:
 
 
 def not_void(authorization: Authorization, request: Request) -> Answer:
-    """The answer to a void that the provider refused. The messages say why, a code before the sentence."""
+    """The answer to a void that did not come about. The messages say why, a code before the sentence."""
     told = authorization.messages or ["The provider did not let it go."]
+    failure_code = told[0] if len(told) > 1 else None
     return _answer(
         request,
         {
-            "code": _NOT_CARRIED_OUT,
+            "code": _NOT_CARRIED_OUT if failure_code in NOT_EXECUTED else _DECLINED[authorization.KIND],
             "message": told[-1],
-            "failure_code": told[0] if len(told) > 1 else None,
+            "failure_code": failure_code,
             "failure_message": told[-1],
             "authorization": authorization.public_id,
         },

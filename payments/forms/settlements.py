@@ -88,7 +88,8 @@ class ScheduleForm(forms.Form):
         coerce=int,
         required=False,
         empty_value=None,
-        help_text="Counts where it closes every month. A month that is shorter closes on its last day.",
+        help_text="Counts where it closes every month, as the day begins: day 1 takes in whole months. In a shorter "
+        "month the last day counts.",
     )
 
     def __init__(self, data: Any = None, *, rule: SettlementSchedule | None, follows: str = "", key: str = "") -> None:

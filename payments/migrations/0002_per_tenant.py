@@ -67,7 +67,10 @@ class Migration(migrations.Migration):
         ),
         frozen("card_authorization", ("amount", "currency", "merchant_id", "source_id", "expires_at")),
         frozen("settlement", ("merchant_id", "currency")),
-        frozen("settlement_entry", ("kind", "settlement_id", "transfer_id", "carried_from_id", "amount", "fee")),
+        frozen(
+            "settlement_entry",
+            ("kind", "settlement_id", "transfer_id", "carried_from_id", "amount", "fee", "occurred_at"),
+        ),
         state_machine("settlement", "status", Settlement.MOVES),
         state_machine("transfer", "state", Transfer.MOVES),
         state_machine("transfer_batch", "state", TransferBatch.MOVES),

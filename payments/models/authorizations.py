@@ -34,10 +34,11 @@ class Authorization(Payment):
         FAILED = "FAILED", "Not voided: refused"
 
     VOID_MOVES: ClassVar[Moves] = {
-        "UNATTEMPTED": frozenset({"PENDING"}),
+        "UNATTEMPTED": frozenset({"PENDING", "SUCCEEDED", "FAILED"}),
         "PENDING": frozenset({"SUCCEEDED", "FAILED"}),
-        "FAILED": frozenset({"PENDING"}),
+        "FAILED": frozenset({"PENDING", "SUCCEEDED"}),
     }
+    """One that was asked for elsewhere is heard of once it is decided."""
 
     source = models.ForeignKey(PaymentInstrument, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     fee = models.BigIntegerField(default=0, help_text="Minor units; of a capture that names no fee of its own.")

@@ -12,13 +12,14 @@ from tenancy.roles import Role
 
 
 class LedgerAccountQuerySet(TenantQuerySet["LedgerAccount"]):
-    """A merchant sees its balance and nothing of what the processor and the partner have to do with it."""
+    """A merchant sees what it is owed, and nothing of what the processor and the partner have to do with it."""
 
     def visible_to(self, actor: Actor) -> Self:
         visible = super().visible_to(actor)
         if actor.role != Role.MERCHANT:
             return visible
-        return visible.filter(merchant__identity_id=actor.identity_id, kind=LedgerAccount.Kind.MERCHANT_BALANCE)
+        owed = [LedgerAccount.Kind.MERCHANT_BALANCE, LedgerAccount.Kind.SETTLEMENT_PAYABLE]
+        return visible.filter(merchant__identity_id=actor.identity_id, kind__in=owed)
 
 
 class LedgerAccount(models.Model):

@@ -1,5 +1,6 @@
 """What transfers and authorizations have in common: whose they are, what they are paid with, how they ended."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
@@ -112,3 +113,17 @@ class Payment(CopiedFromProvider, TenantResource):
         """The one door to `state`. Tells what differs. Raises IllegalMove."""
         check_move(self.MOVES, self.state, state)
         return self.assign({"state": state})
+
+    def assign_told(self, told: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Assign what a provider says, cut to what the columns hold. Tells what differs."""
+        return self.assign({name: _fitting(value, self._length_of(name)) for name, value in told.items()})
+
+    def _length_of(self, name: str) -> int | None:
+        return getattr(self._meta.get_field(name), "max_length", None)
+
+
+def _fitting(value: Any, length: int | None) -> Any:
+    """The database keeps no NUL, neither in text nor in JSON."""
+    if isinstance(value, list):
+        return [_fitting(item, None) for item in value]
+    return value.replace("\0", "")[:length] if isinstance(value, str) else value

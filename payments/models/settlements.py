@@ -33,7 +33,9 @@ class SettlementSchedule(models.Model):
     )
     frequency = models.CharField(max_length=10, choices=Frequency, default=Frequency.DAILY)
     day = models.PositiveSmallIntegerField(
-        null=True, help_text="Of the week from 1, Monday, or of the month; one that a month lacks is its last."
+        null=True,
+        help_text="It closes as this day begins: of the week from 1, Monday, or of the month; one that a month lacks is"
+        " its last.",
     )
 
     objects = TenantQuerySet["SettlementSchedule"].as_manager()
@@ -115,9 +117,18 @@ class Settlement(TenantResource):
     closes_at = models.DateTimeField(null=True, help_text="Business time at which it closes by itself.")
     closed_at = models.DateTimeField(null=True, help_text="Business time.")
     approved_at = models.DateTimeField(null=True, help_text="Business time.")
-    flags = models.JSONField(default=list, help_text="What a reviewer should look at, as it was when it closed.")
+    flags = models.JSONField(
+        default=list,
+        help_text="What a reviewer should look at, as it was when it closed; of accounts, when it was approved.",
+    )
     destination = models.ForeignKey(
-        PaymentInstrument, models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
+        PaymentInstrument,
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        help_text="The account that it was last paid to.",
     )
     reason = models.CharField(max_length=300, blank=True, help_text="Why it was rejected.")
 
@@ -239,6 +250,11 @@ class SettlementEntry(models.Model):
         indexes = [
             models.Index(name="settlement_entry_of", fields=["application", "settlement", "occurred_at", "id"]),
             models.Index(name="settlement_entry_transfer", fields=["application", "transfer"]),
+            models.Index(
+                name="settlement_entry_left",
+                fields=["application", "settlement", "transfer"],
+                condition=Q(released_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

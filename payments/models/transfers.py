@@ -1,4 +1,6 @@
 import uuid
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Case, F, Q, When
@@ -8,11 +10,37 @@ from payments.models.authorizations import Authorization
 from payments.models.batches import TransferBatch
 from payments.models.payments import Payment, PaymentQuerySet
 
+if TYPE_CHECKING:
+    from payments.models.settlements import Settlement
+
 
 class TransferQuerySet(PaymentQuerySet["Transfer"]):
     def awaiting_readiness(self) -> "TransferQuerySet":
         """Money that has moved, of which nobody has said yet when it may be settled."""
         return self.filter(state=Transfer.State.SUCCEEDED, ready_to_settle_at=None, ready_to_settle_upon__isnull=False)
+
+    def deposits(self) -> Self:
+        return self.filter(type=Transfer.Type.CREDIT, subtype__in=Transfer.DEPOSITS)
+
+    def paying(self, settlement: "Settlement") -> Self:
+        """The deposits of a settlement. What is in it was made before it was approved, so none of that is read."""
+        if settlement.approved_at is None:
+            return self.none()
+        return self.deposits().filter(
+            application_id=settlement.application_id, settlement=settlement, created_at__gte=settlement.approved_at
+        )
+
+    def bank_returns(self, transfers: Collection["Transfer"]) -> Self:
+        """What banks took back or sent back of these, at most one of each."""
+        returned = [transfer for transfer in transfers if transfer.returned_at is not None]
+        if not returned:
+            return self.none()
+        return self.filter(
+            application_id__in={transfer.application_id for transfer in returned},
+            parent_id__in=[transfer.pk for transfer in returned],
+            subtype=Transfer.Subtype.SYSTEM,
+            state__in=[Transfer.State.PENDING, Transfer.State.SUCCEEDED],
+        )
 
 
 class Transfer(Payment):
@@ -100,7 +128,7 @@ class Transfer(Payment):
     ready_to_settle_upon = models.CharField(
         max_length=30,
         null=True,
-        help_text="What decides when it may be settled, as it was then; null: never.",
+        help_text="What decides when it may be settled, as it was then; null: never. A reversal has its parent's.",
     )
     expected_on = models.DateField(null=True, help_text="Of a deposit: the day on which the bank should have it.")
     ready_to_settle_at = models.DateTimeField(null=True, help_text="Business time from which it may be settled.")
@@ -124,7 +152,7 @@ class Transfer(Payment):
             models.UniqueConstraint(
                 name="transfer_returned_once",
                 fields=["application", "parent"],
-                condition=Q(type="REVERSAL", subtype="SYSTEM"),
+                condition=Q(type="REVERSAL", subtype="SYSTEM", state__in=["PENDING", "SUCCEEDED"]),
             ),
             models.CheckConstraint(
                 name="transfer_fee_within_amount", condition=Q(fee__gte=0) & Q(fee__lte=F("amount"))
@@ -147,6 +175,14 @@ class Transfer(Payment):
                 name="transfer_adjusts_one_way",
                 condition=Q(type="ADJUSTMENT", subtype__in=["MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"])
                 | ~Q(type="ADJUSTMENT") & ~Q(subtype__in=["MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"]),
+            ),
+            models.CheckConstraint(
+                name="transfer_settled_or_never",
+                condition=Q(ready_to_settle_upon=None, ready_to_settle_at=None)
+                | Q(ready_to_settle_upon__isnull=False)
+                & ~Q(type="CREDIT")
+                & ~Q(subtype__in=["SETTLEMENT_MERCHANT", "SPLIT_PAYOUT"])
+                & (Q(operation_key=None) | ~Q(operation_key="PULL_FROM_CARD")),
             ),
         ]
         indexes = [

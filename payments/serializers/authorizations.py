@@ -13,22 +13,12 @@ from onboarding.serializers.instruments import LettersField, SecurityCodeField
 from onboarding.serializers.merchants import ProcessorName
 from payments.models import Authorization, Transfer
 from payments.serializers.purchases import AdditionalPurchaseData
-from payments.serializers.transfers import IdempotencyIdField, not_offered
+from payments.serializers.transfers import NOT_OFFERED, IdempotencyIdField, not_offered
 from payments.services import ThreeDSecure
 from tenancy.models import Application
 from vault.secret import Secret
 
 _LARGEST = 999_999_999_999
-_NOT_OFFERED = (
-    "destination",
-    "device",
-    "operation_key",
-    "split_transfers",
-    "additional_buyer_charges",
-    "hsa_fsa_payment",
-    "tip_amount",
-)
-"""Members that would hold or take money otherwise; refused, never silently left out."""
 
 
 class ProofField(ParsedText):
@@ -67,7 +57,7 @@ class _Input(InputSerializer):
     tags = TagsField(required=False)
 
     def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
-        return not_offered(data, *_NOT_OFFERED)
+        return not_offered(data, *NOT_OFFERED, "destination", "operation_key")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         return {name: value for name, value in super().to_internal_value(data).items() if value is not None}

@@ -29,14 +29,28 @@ _PURPOSES: dict[str, Purpose] = {
     Transfer.OperationKey.PUSH_TO_CARD: Purpose.PUSH,
     Transfer.OperationKey.PULL_FROM_CARD: Purpose.PULL,
 }
-_NOT_OFFERED = ("device", "split_transfers", "additional_buyer_charges", "hsa_fsa_payment")
-"""Members that would move money otherwise than told here; refused, never silently left out."""
+NOT_OFFERED = (
+    "additional_buyer_charges",
+    "additional_healthcare_data",
+    "adjustment_request",
+    "cashback_amount",
+    "device",
+    "device_configuration",
+    "fraud_session_id",
+    "hsa_fsa_payment",
+    "split_transfers",
+    "supplemental_fee",
+    "tip_amount",
+)
+"""Members that would move money, or judge it, otherwise than told here; refused, never silently left out."""
+_OF_AUTHORIZATIONS = ("3d_secure_authentication", "additional_purchase_data")
+"""Taken there alone; a sale that needs them is an authorization, and its capture."""
 _OF_SALES = ("fee", "statement_descriptor", "security_code")
 """Members that mean nothing for what is no sale."""
 _ENDS = ("source", "destination")
 _ADJUSTMENTS = frozenset({"MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"})
 """Keys of what the operator gives or takes; no instrument is part of it, and nothing of a sale."""
-_SAYS_NOTHING: tuple[Any, ...] = (None, [], False, {}, 0, "0")
+_SAYS_NOTHING: tuple[Any, ...] = (None, "", [], False, {}, 0, "0")
 
 
 def not_offered(data: Mapping[str, Any], *names: str) -> dict[str, list[str]]:
@@ -98,7 +112,7 @@ class TransferInput(InputSerializer):
         return _purpose_of(self.validated_data)
 
     def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
-        errors = not_offered(data, *_NOT_OFFERED)
+        errors = not_offered(data, *NOT_OFFERED, *_OF_AUTHORIZATIONS)
         if _key_of(data) in _KEYS_TO_COME:
             return errors
         is_adjustment, purpose = _key_of(data) in _ADJUSTMENTS, _purpose_of(data)
@@ -148,7 +162,7 @@ class ReversalInput(InputSerializer):
     tags = TagsField(required=False)
 
     def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
-        return not_offered(data, "device", "operation_key")
+        return not_offered(data, *NOT_OFFERED, "operation_key")
 
 
 class TransferChange(InputSerializer):

@@ -2,7 +2,7 @@ from payments.services.adjustments import create_adjustment, obstacle_to_adjustm
 from payments.services.admission import InstrumentDisabled, MerchantNotApproved, ProcessingDisabled, Purpose
 from payments.services.authorizations import ThreeDSecure, create_authorization, update_authorization
 from payments.services.captures import capture_authorization
-from payments.services.funding import NoBankAccount, NotApproved, fund_settlement
+from payments.services.funding import AccountNotNamed, NoBankAccount, NotApproved, fund_settlement, may_be_split
 from payments.services.holds import NotHeld, obstacle_to_hold
 from payments.services.keys import IdempotencyIdUsed
 from payments.services.reversals import NotRefundable, create_reversal, obstacle_to_refund
@@ -16,6 +16,7 @@ from payments.services.settlements import (
     SettlementDisabled,
     close_settlement,
     create_settlement,
+    ready_to_settle,
     remove_transfers,
     update_settlement,
 )
@@ -24,6 +25,7 @@ from payments.services.visa_direct import create_visa_direct
 from payments.services.voids import void_authorization
 
 __all__ = [
+    "AccountNotNamed",
     "IdempotencyIdUsed",
     "InstrumentDisabled",
     "MerchantNotApproved",
@@ -50,10 +52,12 @@ __all__ = [
     "create_settlement",
     "create_visa_direct",
     "fund_settlement",
+    "may_be_split",
     "obstacle_to_adjustment",
     "obstacle_to_hold",
     "obstacle_to_refund",
     "pay_part",
+    "ready_to_settle",
     "remove_transfers",
     "update_authorization",
     "update_settlement",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from onboarding.models import Merchant
 from payments.models import Settlement, SettlementEntry
@@ -18,6 +19,9 @@ from tenancy.actors import Actor
 from tenancy.transactions import Act, outcome, transaction
 
 logger = logging.getLogger(__name__)
+
+_OF_ONE = (LockNotAvailable, QueryCanceled, DeadlockDetected)
+"""What the database says of a row that is held, or of too much at once, and not of itself."""
 
 AT_ONCE = 5_000
 """How many entries one transaction makes."""
@@ -32,7 +36,7 @@ WITH ready AS (
         AND NOT EXISTS (
             SELECT FROM settlement_entry removed
             WHERE removed.application_id = %(application)s AND removed.transfer_id = transfer.id
-                AND removed.settlement_id = %(settlement)s
+                AND removed.settlement_id = %(settlement)s AND removed.released_at IS NOT NULL
         )
     ORDER BY ready_to_settle_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), taken AS (
@@ -85,12 +89,16 @@ def accrue_all(*, by: Actor, at: datetime) -> int:
 
 @contextmanager
 def going_on(event: str, key: uuid.UUID) -> Iterator[None]:
-    """Around what is done for one of many: an error is logged, and the next one's turn comes. It is tried again."""
+    """Around what is done for one of many: an error is logged, and the next one's turn comes. It is tried again.
+
+    Raises what ends it for all of them: the database is gone.
+    """
     try:
         yield
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
+    except Exception as error:
+        is_of_the_database = isinstance(error, OperationalError | InterfaceError)
+        if is_of_the_database and not isinstance(error.__cause__, _OF_ONE):
+            raise
         logger.exception(event, extra={"key": str(key)})
 
 

@@ -10,6 +10,7 @@ import vault.services as vault
 from payments.models import HOLD_LASTS, Authorization
 from payments.services import holds, transfers
 from payments.services.admission import Admission, Purpose, admit
+from payments.services.copies import why_failed
 from payments.services.keys import refusing_used
 from providers import attempts, port
 from providers.attempts import Ending
@@ -139,6 +140,7 @@ def create_authorization(
             at=at,
             amount=amount,
             currency=currency,
+            is_sent_once=security_code is not None,
         )
         crash_point("claiming")
     proof = three_d_secure.cardholder_authentication if three_d_secure else None
@@ -203,12 +205,12 @@ def _authorise(
 
 def _fail(current: Act, authorization: Authorization, ending: Ending) -> None:
     changes = authorization.move_to(Authorization.State.FAILED)
-    changes |= authorization.assign({"failure_code": ending.code[:80], "failure_message": ending.message[:300]})
+    changes |= authorization.assign_told(why_failed(ending.code, ending.message))
     holds.save(current, authorization, changes)
 
 
 def _rebuild(attempt: Attempt, by: Actor) -> port.Authorise | None:
-    """The hold anew, where it may still be asked for; its security code is gone, its proof lies in the vault."""
+    """The hold anew, where it may still be asked for; its proof lies in the vault."""
     authorization = Authorization.objects.visible_to(by).get(pk=attempt.resource_id)
     try:
         admission = admit(

@@ -84,7 +84,9 @@ FROM (
             FROM transfer LEFT JOIN transfer AS parent
                 ON parent.application_id = transfer.application_id AND parent.id = transfer.parent_id, LATERAL (
                 SELECT CASE
-                    WHEN transfer.type = 'REVERSAL' AND parent.type = 'CREDIT' THEN 'funding_return'
+                    WHEN parent.subtype IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT') THEN 'funding_return'
+                    WHEN parent.type = 'CREDIT' THEN 'push_return'
+                    WHEN parent.operation_key = 'PULL_FROM_CARD' THEN 'pull_return'
                     WHEN transfer.type = 'REVERSAL' THEN 'reversal'
                     WHEN transfer.subtype IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT') THEN 'funding'
                     WHEN transfer.type = 'CREDIT' THEN 'push'
@@ -109,8 +111,12 @@ FROM (
                 ('debit_adjustment', 'OPERATING_FUNDS', -transfer.amount),
                 ('push', 'OPERATING_FUNDS', transfer.amount),
                 ('push', 'PROCESSOR_CLEARING', -transfer.amount),
+                ('push_return', 'PROCESSOR_CLEARING', transfer.amount),
+                ('push_return', 'OPERATING_FUNDS', -transfer.amount),
                 ('pull', 'PROCESSOR_CLEARING', transfer.amount),
-                ('pull', 'OPERATING_FUNDS', -transfer.amount)
+                ('pull', 'OPERATING_FUNDS', -transfer.amount),
+                ('pull_return', 'OPERATING_FUNDS', transfer.amount),
+                ('pull_return', 'PROCESSOR_CLEARING', -transfer.amount)
             ) AS leg (reason, kind, amount)
             WHERE transfer.state = 'SUCCEEDED' AND leg.reason = why.reason AND leg.amount <> 0
             UNION ALL

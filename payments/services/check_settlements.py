@@ -40,6 +40,26 @@ WHERE (named.settlement_id, named.state, named.net, named.fee)
 ORDER BY 1 LIMIT %(shown)s
 """
 
+# Deposits, pushes and pulls, and what gives them back, are no merchant's earnings.
+_NEVER_SETTLED = """
+SELECT transfer.id AS transfer_id, entry.settlement_id, count(*) OVER () AS found
+FROM settlement_entry AS entry
+JOIN transfer ON transfer.application_id = entry.application_id AND transfer.id = entry.transfer_id
+LEFT JOIN transfer AS parent
+    ON parent.application_id = transfer.application_id AND parent.id = transfer.parent_id
+WHERE entry.released_at IS NULL AND (
+    'CREDIT' IN (transfer.type, parent.type) OR 'PULL_FROM_CARD' IN (transfer.operation_key, parent.operation_key)
+    OR coalesce(parent.subtype, transfer.subtype) IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT')
+)
+ORDER BY entry.id LIMIT %(shown)s
+"""
+
+_WITHOUT_SETTLEMENT = """
+SELECT id AS transfer_id, count(*) OVER () AS found FROM transfer
+WHERE subtype IN ('SETTLEMENT_MERCHANT', 'SPLIT_PAYOUT') AND settlement_id IS NULL
+ORDER BY id LIMIT %(shown)s
+"""
+
 _CARRIED = """
 SELECT entry.settlement_id, entry.carried_from_id, entry.amount, earlier.status, earlier.net_amount,
     count(*) OVER () AS found
@@ -103,6 +123,15 @@ def _held(row: Row) -> str:
     return "{} says that it is in {}, but its entry is in {}.".format(name, *places)
 
 
+def _never_settled(row: Row) -> str:
+    name = ids.public_id(Transfer.PREFIX, row["transfer_id"])
+    return f"{name} is never settled, but stands in {_settlement(row['settlement_id'])}."
+
+
+def _without_settlement(row: Row) -> str:
+    return f"{ids.public_id(Transfer.PREFIX, row['transfer_id'])} is a deposit, but pays no settlement."
+
+
 def _carried(row: Row) -> str:
     earlier = f"{_settlement(row['carried_from_id'])}, which is {row['status']} with a net of {row['net_amount']}"
     return f"{_settlement(row['settlement_id'])} carries {row['amount']} from {earlier}."
@@ -125,6 +154,8 @@ def _settlement(key: Any) -> str:
 RULES: tuple[tuple[str, Callable[[Row], str]], ...] = (
     (_TOTALS, _totals),
     (_HELD, _held),
+    (_NEVER_SETTLED, _never_settled),
+    (_WITHOUT_SETTLEMENT, _without_settlement),
     (_CARRIED, _carried),
     (_FUNDED, _funded),
     (_PAYABLE, _payable),

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import F
 
-from onboarding.models import Merchant
+from onboarding.models import Merchant, PaymentInstrument
 from payments.models import Authorization, Journal, Payment, Settlement, Transfer, TransferBatch
 from payments.services.ledger import legs_of, post, reason_of
 from providers import feeds, port
 from providers.copying import STAMP, is_contradicted, is_old, stamp
+from providers.failures import normalise
 from providers.redaction import redacted_text
 from resources.errors import NotVisible
 from tenancy.models import Processor
@@ -25,11 +26,15 @@ _TOLD = (
     "trace_id", "failure_code", "failure_message", "messages", "address_verification", "security_code_verification",
 )  # fmt: skip
 _NEVER_CHANGES = {
-    Transfer.KIND: ("amount", "currency", "merchant_id", "type", "operation_key", "parent_id", "authorization_id"),
+    Transfer.KIND: (
+        "amount", "currency", "fee", "merchant_id", "source_id", "destination_id", "type", "operation_key", "parent_id",
+        "authorization_id",
+    ),
     Authorization.KIND: ("amount", "currency", "merchant_id", "source_id"),
-}
+}  # fmt: skip
+_NEED_NOT_BE_TOLD = frozenset({"source_id", "destination_id"})
 _INSTRUMENT = ("type", "name", "last_four", "bin", "brand")
-_SUCCESSFUL_CAPTURE = "SUCCESSFUL_CAPTURE"
+_SUCCESSFUL_CAPTURE, _RECONCILIATION = "SUCCESSFUL_CAPTURE", "RECONCILIATION"
 _of_success: list[OnSuccess] = []
 
 
@@ -59,11 +64,12 @@ def copy_transfer(
         return row
     changes = _take_over(current, row, news)
     row.batch_id, row.expected_on = news.batch_id or row.batch_id, news.expected_on or row.expected_on
-    if row.ready_to_settle_at is None:
+    if row.ready_to_settle_upon is not None and row.ready_to_settle_at is None:
         changes |= row.assign({"ready_to_settle_at": news.ready_to_settle_at})
     stamp(row, provider, news, current.at)
     row.save(update_fields=["state", *_TOLD, "batch_id", "expected_on", "ready_to_settle_at", *STAMP, "updated_at"])
     if "state" in changes and row.has_succeeded:
+        _take_back(current, row)
         changes |= succeeded(current, row)
     elif "state" in changes and row.has_failed and not is_new:
         failed(current, row)
@@ -84,15 +90,17 @@ def copy_authorization(
         is_old(row, news)
         or _is_of_another(current, row, news)
         or is_contradicted(current, row, Authorization.MOVES, row.state, news.state)
+        or _voids_what_is_captured(current, row, news)
     ):
         return row
     changes = _take_over(current, row, news)
-    if row.void_state == Authorization.VoidState.PENDING and news.void_state != Authorization.VoidState.UNATTEMPTED:
+    if news.is_decided and news.void_state in Authorization.VOID_MOVES.get(row.void_state, frozenset()):
         changes |= row.move_void_to(news.void_state)
+        row.voids = max(row.voids, 1)
     if row.is_void and row.void_state == Authorization.VoidState.SUCCEEDED and row.released_at is None:
         changes |= row.assign({"released_at": max(news.updated_at, row.created_at)})
     stamp(row, provider, news, current.at)
-    row.save(update_fields=["state", *_TOLD, "void_state", "is_void", "released_at", *STAMP, "updated_at"])
+    row.save(update_fields=["state", *_TOLD, "void_state", "is_void", "voids", "released_at", *STAMP, "updated_at"])
     if changes:
         current.record("authorization.updated", row, application_id=row.application_id, changes=changes)
     return row
@@ -134,6 +142,7 @@ def differences(row: Payment, news: port.Payment) -> dict[str, list[Any]]:
         name: [str(kept), str(told)]
         for name in _NEVER_CHANGES[row.KIND]
         if (kept := getattr(row, name)) != (told := getattr(news, name))
+        and not (told is None and name in _NEED_NOT_BE_TOLD)
     }
 
 
@@ -182,10 +191,13 @@ def failed(current: Act, transfer: Transfer) -> None:
 
 
 def unpaid(current: Act, deposit: Transfer) -> None:
-    """A deposit failed, or came back: what it was to pay is to be paid again. Its settlement is locked."""
+    """A deposit failed, or came back: what it was to pay is to be paid again. Its settlement is locked.
+
+    What one pays that was copied back nobody knows; `check_ledger` names it.
+    """
     settlement = deposit.settlement
     if settlement is None:
-        raise ValueError("A deposit pays a settlement")
+        return
     settlement.refresh_from_db(from_queryset=Settlement.objects.visible_to(current.by))
     changes = settlement.assign({"funded_amount": settlement.funded_amount - deposit.amount})
     settlement.updated_at = max(settlement.updated_at, deposit.updated_at)
@@ -193,9 +205,28 @@ def unpaid(current: Act, deposit: Transfer) -> None:
     current.record("settlement.updated", settlement, application_id=settlement.application_id, changes=changes)
 
 
+def why_failed(code: str | None, message: str | None) -> dict[str, str | None]:
+    """What a payment that failed tells of it: without a code it is declined all the same."""
+    if code:
+        return {"failure_code": code, "failure_message": message}
+    code, general = normalise("GENERIC_DECLINE")
+    return {"failure_code": code, "failure_message": message or general}
+
+
+def _take_back(current: Act, transfer: Transfer) -> None:
+    """A return that succeeded takes the whole of its parent, whatever was refunded before. The parent is locked."""
+    parent = transfer.parent
+    if parent is None or transfer.subtype != Transfer.Subtype.SYSTEM or parent.returned_at is not None:
+        return
+    parent.returned_at = transfer.updated_at
+    parent.save(update_fields=["returned_at"])
+    if parent.is_deposit:
+        unpaid(current, parent)
+
+
 def _take_over(current: Act, row: Payment, news: port.Payment) -> dict[str, list[Any]]:
     """What transfers and authorizations are told alike. Tells what differs."""
-    changes = row.assign({name: _value(getattr(news, name)) for name in _TOLD} | _words(news))
+    changes = row.assign_told(_words(news))
     changes.pop("messages", None)
     if news.state != row.state:
         changes |= row.move_to(news.state)
@@ -211,6 +242,16 @@ def _is_of_another(current: Act, row: Payment, news: port.Payment) -> bool:
         logger.error("news_of_another", extra={"kind": row.KIND, "payment": str(row.pk)})
         current.record(f"{row.KIND}.contradicted", row, application_id=row.application_id, changes=found)
     return bool(found)
+
+
+def _voids_what_is_captured(current: Act, row: Authorization, news: port.Authorization) -> bool:
+    """Whether the provider has let go what it also took, or may yet have taken; that changes nothing for now."""
+    is_wrong = row.is_captured and news.void_state == Authorization.VoidState.SUCCEEDED
+    if is_wrong:
+        logger.error("news_contradict", extra={"kind": row.KIND, "state": news.void_state})
+        found = {"void_state": [str(row.void_state), news.void_state]}
+        current.record("authorization.contradicted", row, application_id=row.application_id, changes=found)
+    return is_wrong
 
 
 def _locked_transfer(
@@ -258,29 +299,26 @@ def _new_transfer(
         parent=parent,
         authorization=authorization,
         fee=news.fee,
-        statement_descriptor=news.statement_descriptor,
         idempotency_operation=_operation_of(news),
     )
-    if row.operation_key is None:
-        row.ready_to_settle_upon = parent.ready_to_settle_upon if parent else _ready_upon(row)
+    row.assign_told({"statement_descriptor": news.statement_descriptor})
     _copy_instrument(row, row.instrument)
+    row.ready_to_settle_upon = parent.ready_to_settle_upon if parent else _ready_upon(row)
     row.save(force_insert=True)
-    if parent is not None and not news.has_failed:
-        _take_from(current, parent, row)
+    if parent is not None and row.subtype == Transfer.Subtype.API and not news.has_failed:
+        parent.refunded_amount += row.amount
+        parent.save(update_fields=["refunded_amount"])
     if authorization is not None and not news.has_failed:
-        authorization.assign({"transfer": row, "capture_amount": row.amount})
-        authorization.save(update_fields=["transfer", "capture_amount"])
+        authorization.assign({"transfer": row, "capture_amount": row.amount, "released_at": None})
+        authorization.save(update_fields=["transfer", "capture_amount", "released_at"])
     return row
 
 
 def _new_authorization(current: Act, account: port.Account, news: port.Authorization) -> Authorization:
     if news.expires_at is None:
         raise ValueError("An authorization without an end")
-    row = Authorization(
-        **_of_new(current, account, news),
-        expires_at=news.expires_at,
-        statement_descriptor=news.statement_descriptor,
-    )
+    row = Authorization(**_of_new(current, account, news), expires_at=news.expires_at)
+    row.assign_told({"statement_descriptor": news.statement_descriptor})
     if news.void_state != Authorization.VoidState.UNATTEMPTED:
         row.voids = 1
         row.move_void_to(Authorization.VoidState.PENDING)
@@ -319,25 +357,19 @@ def _locked(model: type[Any], current: Act, key: Any) -> Any:
     return found
 
 
-def _take_from(current: Act, parent: Transfer, reversal: Transfer) -> None:
-    """Note on a charge what is given back of it. A bank takes back the whole, whatever was refunded before."""
-    if reversal.subtype == Transfer.Subtype.SYSTEM:
-        parent.returned_at = reversal.created_at
-    else:
-        parent.refunded_amount += reversal.amount
-    parent.save(update_fields=["returned_at", "refunded_amount"])
-    if parent.is_deposit:
-        unpaid(current, parent)
-
-
 def _copy_instrument(row: Payment, instrument: Any) -> None:
     for name in _INSTRUMENT:
         setattr(row, f"instrument_{name}", getattr(instrument, name))
 
 
-def _ready_upon(row: Transfer) -> str:
+def _ready_upon(row: Transfer) -> str | None:
+    """As a sale would have it today; nothing else is settled."""
+    if row.is_deposit or not row.is_sale:
+        return None
+    if row.instrument_type == PaymentInstrument.Type.BANK_ACCOUNT:
+        return _RECONCILIATION
     merchant = row.merchant
-    return merchant.ready_to_settle_upon or merchant.application.ready_to_settle_upon or "RECONCILIATION"
+    return merchant.ready_to_settle_upon or merchant.application.ready_to_settle_upon or _RECONCILIATION
 
 
 def _operation_of(news: port.Transfer) -> str | None:
@@ -347,12 +379,11 @@ def _operation_of(news: port.Transfer) -> str | None:
 
 
 def _words(news: port.Payment) -> dict[str, Any]:
-    """Sentences in which a provider may quote a number."""
-    return {
-        "failure_message": redacted_text(news.failure_message) if news.failure_message else news.failure_message,
-        "messages": [redacted_text(message) for message in news.messages],
-    }
-
-
-def _value(told: Any) -> Any:
-    return list(told) if isinstance(told, tuple) else told
+    """What is said besides the state, without the numbers that a sentence may quote. Only what failed has a reason."""
+    told = {name: getattr(news, name) for name in _TOLD} | {"messages": [redacted_text(said) for said in news.messages]}
+    if not news.has_failed:
+        return told | {"failure_code": None, "failure_message": None}
+    message = redacted_text(news.failure_message) if news.failure_message else None
+    if news.state == Payment.State.CANCELED:
+        return told | {"failure_message": message}
+    return told | why_failed(news.failure_code, message)

@@ -4,11 +4,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from onboarding.models import PaymentInstrument
+from events.services import Changes
+from onboarding.models import PaymentInstrument, ReviewItem
 from payments.models import Settlement, Transfer
 from payments.services import accrual, verdicts
-from payments.services.settlement_flags import accounts_of
+from payments.services.settlement_flags import accounts_of, flags_before_paying
 from payments.services.settlements import SettlementDisabled, is_settled, locked, net_of
+from payments.services.two_people import refuse_lone_approval, refuse_lone_payment
 from providers import attempts, port
 from providers.crash import crash_point
 from providers.models import Attempt
@@ -25,7 +27,12 @@ _COPIED = ("type", "name", "last_four", "bin", "brand")
 
 
 class NoBankAccount(DomainError):
-    message = "The merchant has no bank account that the settlement could be paid to."
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"The merchant has no bank account in {currency} that the settlement could be paid to.")
+
+
+class AccountNotNamed(DomainError):
+    message = "A bank account was added after the settlement was closed. Name the one that is to be paid."
 
 
 @dataclass(frozen=True)
@@ -45,28 +52,32 @@ def approve(
     current: Act,
     settlement: Settlement,
     *,
+    item: ReviewItem,
     now: datetime,
     destination_id: uuid.UUID | None = None,
     part: Part | None = None,
 ) -> None:
-    """Approve it under its lock, and pay the whole of it out, or a first part.
+    """Approve it under its lock, and pay the whole of it out, or a first part. `item` is what waits for that word.
 
-    Without a destination the newest bank account of the merchant is paid. A negative net is carried over into the next
-    settlement. Raises SettlementDisabled, NoBankAccount, FieldError.
+    Without a destination the newest bank account of the merchant is paid, if the settlement closed with it. A negative
+    net is carried over into the next settlement. Raises SettlementDisabled, NoBankAccount, AccountNotNamed, FieldError,
+    and what `refuse_lone_approval` raises.
     """
     if not is_settled(settlement.merchant):
         raise SettlementDisabled
     amount = net_of(settlement)
     if part is not None:
-        _refuse_amount(part.amount, max(amount, 0))
+        _refuse_amount(settlement, part.amount, max(amount, 0))
     destination = _destination(settlement, destination_id) if amount > 0 else None
+    if settlement.application.maker_checker_enabled:
+        refuse_lone_approval(item, destination, by=current.by)
     changes = settlement.move_to(Settlement.Status.APPROVED)
-    changes |= settlement.assign({"approved_at": now, "destination": destination})
-    settlement.updated_at = max(settlement.updated_at, now)
-    settlement.save(update_fields=["status", "approved_at", "destination", "updated_at"])
-    current.record("settlement.updated", settlement, application_id=settlement.application_id, changes=changes)
-    if destination is not None:
-        _pay(current, settlement, destination, part or Part(ids.new_id(), amount), now=now)
+    changes |= settlement.assign({"approved_at": now})
+    if destination is None:
+        _save(current, settlement, changes, now=now)
+    else:
+        changes |= settlement.assign({"flags": flags_before_paying(settlement, destination)})
+        _pay(current, settlement, destination, part or Part(ids.new_id(), amount), changes, now=now)
     if amount < 0:
         accrual.carry_into_accruing(settlement, by=current.by, now=now)
     crash_point("approving")
@@ -76,14 +87,15 @@ def fund_settlement(
     *,
     settlement: Settlement,
     amount: int,
+    destination_id: uuid.UUID,
     by: Actor,
     at: datetime,
-    destination_id: uuid.UUID | None = None,
     tags: Tags | None = None,
 ) -> Transfer:
     """Pay a part of an approved settlement, or again what did not arrive. At most what is not paid yet.
 
-    Gives the deposit, PENDING: the worker asks for it. Raises NotApproved, NoBankAccount, FieldError.
+    Gives the deposit, PENDING: the worker asks for it. Raises NotApproved, SettlementDisabled, FieldError, and what
+    `refuse_lone_payment` raises.
     """
     by.require(Permission.FUND_SETTLEMENTS)
     application_id, key = settlement.application_id, ids.new_id()
@@ -91,16 +103,28 @@ def fund_settlement(
         row = locked(settlement.pk, by)
         if row.status != Settlement.Status.APPROVED:
             raise NotApproved
-        _refuse_amount(amount, row.unfunded_amount)
+        if not is_settled(row.merchant):
+            raise SettlementDisabled
+        _refuse_amount(row, amount, row.unfunded_amount)
         destination = _destination(row, destination_id)
-        return _pay(current, row, destination, Part(key, amount, tags), now=row.application.business_time(at))
+        if row.application.maker_checker_enabled:
+            refuse_lone_payment(row, destination, by=by)
+        return _pay(current, row, destination, Part(key, amount, tags), {}, now=row.application.business_time(at))
 
 
-def _refuse_amount(amount: int, left: int) -> None:
+def may_be_split(settlement: Settlement) -> bool:
+    """Whether its processor lets it be paid in parts; the processor is joined."""
+    return bool(settlement.processor.application_config.get("allow_split_payouts"))
+
+
+def _refuse_amount(settlement: Settlement, amount: int, left: int) -> None:
+    """What is left may always be paid as a whole, whoever paid parts of it before."""
     if amount < 1:
         raise FieldError("amount", "At least 1 is needed")
     if amount > left:
         raise FieldError("amount", f"At most {left} of it is still to be paid")
+    if amount < left and not may_be_split(settlement):
+        raise FieldError("amount", f"All {left} is paid at once: the processor's allow_split_payouts is off")
 
 
 def _destination(settlement: Settlement, named: uuid.UUID | None) -> PaymentInstrument:
@@ -108,12 +132,15 @@ def _destination(settlement: Settlement, named: uuid.UUID | None) -> PaymentInst
     if named is None:
         newest = accounts.first()
         if newest is None:
-            raise NoBankAccount
+            raise NoBankAccount(settlement.currency)
+        if settlement.closed_at is not None and newest.created_at > settlement.closed_at:
+            raise AccountNotNamed
         return newest
     found = accounts.filter(pk=named).first()
     if found is None:
         name = ids.public_id(PaymentInstrument.PREFIX, named)
-        raise FieldError("destination", f"`{name}` is no bank account of the merchant that can be used")
+        words = f"`{name}` is no bank account of the merchant in {settlement.currency} that can be used"
+        raise FieldError("destination", words)
     return found
 
 
@@ -122,11 +149,18 @@ def _pay(
     settlement: Settlement,
     destination: PaymentInstrument,
     part: Part,
+    changes: Changes,
     *,
     now: datetime,
 ) -> Transfer:
-    """Reserve the amount and leave the rest to the worker, since many may be approved at once."""
+    """Reserve the amount and leave the rest to the worker, since many may be approved at once.
+
+    `changes` are those of the settlement that are saved with it.
+    """
     is_whole = part.amount == net_of(settlement)
+    funded = settlement.funded_amount + part.amount
+    changes = changes | settlement.assign({"funded_amount": funded, "destination": destination})
+    _save(current, settlement, changes, now=now)
     deposit = Transfer(
         id=part.key,
         application_id=settlement.application_id,
@@ -147,8 +181,6 @@ def _pay(
     )
     deposit.save(force_insert=True)
     current.record("transfer.created", deposit, application_id=deposit.application_id, is_first=True)
-    settlement.funded_amount += part.amount
-    settlement.save(update_fields=["funded_amount"])
     attempts.claim(
         operation=FUND,
         model=Transfer,
@@ -161,6 +193,12 @@ def _pay(
         is_deferred=True,
     )
     return deposit
+
+
+def _save(current: Act, settlement: Settlement, changes: Changes, *, now: datetime) -> None:
+    settlement.updated_at = max(settlement.updated_at, now)
+    settlement.save(update_fields=[*changes, "updated_at"])
+    current.record("settlement.updated", settlement, application_id=settlement.application_id, changes=changes)
 
 
 def _descriptor(settlement: Settlement, now: datetime) -> str:

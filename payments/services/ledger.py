@@ -17,12 +17,17 @@ from tenancy.actors import Actor
 from tenancy.models.tenants import TenantResource
 
 SALE, REVERSAL, PUSH, PULL = "sale", "reversal", "push", "pull"
-FUNDING, FUNDING_RETURN = "funding", "funding_return"
+FUNDING = "funding"
+PUSH_RETURN, PULL_RETURN, FUNDING_RETURN = "push_return", "pull_return", "funding_return"
 CREDIT_ADJUSTMENT, DEBIT_ADJUSTMENT = "credit_adjustment", "debit_adjustment"
-OF_TRANSFERS = (SALE, REVERSAL, PUSH, PULL, FUNDING, FUNDING_RETURN, CREDIT_ADJUSTMENT, DEBIT_ADJUSTMENT)
+OF_TRANSFERS = (
+    SALE, REVERSAL, PUSH, PUSH_RETURN, PULL, PULL_RETURN, FUNDING, FUNDING_RETURN, CREDIT_ADJUSTMENT, DEBIT_ADJUSTMENT,
+)  # fmt: skip
 """Reasons whose journals belong to a transfer, one of them to each that succeeds."""
 CLOSING, REMOVING, CANCELLING = "settlement", "settlement_removal", "settlement_cancelled"
 """Reasons whose journals belong to a settlement."""
+_RETURNS = {PUSH: PUSH_RETURN, PULL: PULL_RETURN, FUNDING: FUNDING_RETURN}
+"""By why the parent was posted; what gives back anything else is a reversal."""
 
 # One statement, because a journal and its legs must come in one. An account that somebody else is opening at this very
 # moment is neither in sight nor ours: then nothing is posted, and the next try, with a later view, finds it.
@@ -112,8 +117,8 @@ def _refuse_unbalanced(legs: Sequence[Leg]) -> None:
 
 def reason_of(transfer: Transfer) -> str:
     """Why a transfer is posted once it has succeeded."""
-    if transfer.type == Transfer.Type.REVERSAL:
-        return FUNDING_RETURN if transfer.is_returned_deposit else REVERSAL
+    if transfer.parent is not None:
+        return _RETURNS.get(reason_of(transfer.parent), REVERSAL)
     if transfer.is_deposit:
         return FUNDING
     if transfer.is_adjustment:
@@ -129,7 +134,7 @@ def legs_of(transfer: Transfer) -> list[Leg]:
     Of a sale the processor owes us the amount; of it we owe the merchant all but the fee, and the partner the fee. A
     reversal takes its amount back from the merchant alone: fees are not given back. A deposit pays what a settlement
     owes, and owes it again when the bank returns it. Money to and from cards over VISA_V1 is the operator's own, and no
-    merchant's; what an adjustment gives or takes is the operator's too.
+    merchant's, also when it comes back; what an adjustment gives or takes is the operator's too.
     """
     kinds, amount = LedgerAccount.Kind, transfer.amount
     amounts = {
@@ -142,9 +147,11 @@ def legs_of(transfer: Transfer) -> list[Leg]:
         FUNDING: {kinds.SETTLEMENT_PAYABLE: amount, kinds.PROCESSOR_CLEARING: -amount},
         FUNDING_RETURN: {kinds.PROCESSOR_CLEARING: amount, kinds.SETTLEMENT_PAYABLE: -amount},
         PUSH: {kinds.OPERATING_FUNDS: amount, kinds.PROCESSOR_CLEARING: -amount},
+        PUSH_RETURN: {kinds.PROCESSOR_CLEARING: amount, kinds.OPERATING_FUNDS: -amount},
         CREDIT_ADJUSTMENT: {kinds.OPERATING_FUNDS: amount, kinds.MERCHANT_BALANCE: -amount},
         DEBIT_ADJUSTMENT: {kinds.MERCHANT_BALANCE: amount, kinds.OPERATING_FUNDS: -amount},
         PULL: {kinds.PROCESSOR_CLEARING: amount, kinds.OPERATING_FUNDS: -amount},
+        PULL_RETURN: {kinds.OPERATING_FUNDS: amount, kinds.PROCESSOR_CLEARING: -amount},
     }[reason_of(transfer)]
     return [
         Leg(kind=kind, merchant_id=transfer.merchant_id, amount=share, currency=transfer.currency)
@@ -154,7 +161,7 @@ def legs_of(transfer: Transfer) -> list[Leg]:
 
 
 def postings_of(resource: TenantResource, *, by: Actor) -> list[Posting]:
-    """The legs of a resource's journals, oldest first; a merchant gets those of its balance account."""
+    """The legs of a resource's journals, oldest first; a merchant gets those of what it is owed."""
     postings = Posting.objects.visible_to(by).filter(
         application_id=resource.application_id, journal__resource_id=resource.pk
     )
@@ -162,7 +169,7 @@ def postings_of(resource: TenantResource, *, by: Actor) -> list[Posting]:
 
 
 def balances_of(merchant: Merchant, *, by: Actor) -> list[LedgerAccount]:
-    """The accounts of a merchant by currency and kind; a merchant gets its balance only."""
+    """The accounts of a merchant by currency and kind; a merchant gets what it is owed only."""
     accounts = LedgerAccount.objects.visible_to(by).filter(
         application_id=merchant.application_id, merchant_id=merchant.pk
     )

@@ -23,6 +23,12 @@ class NotRefundable(DomainError):
     """The transfer is none that can be reversed, or not now."""
 
 
+class AboveTheRest(FieldError):
+    """More was asked for than is left. The member is sound; it comes too late, and is refused as such."""
+
+    code = DomainError.code
+
+
 def create_reversal(
     *,
     transfer: Transfer,
@@ -35,7 +41,7 @@ def create_reversal(
     """Give back `amount` minor units of a sale to the instrument that was charged. The fee is not given back.
 
     The part is reserved before the provider is asked, and freed if it declines. Gives the reversal as it is after the
-    call. Raises NotRefundable, FieldError for more than is left, IdempotencyIdUsed; then nothing is kept.
+    call. Raises NotRefundable, AboveTheRest, IdempotencyIdUsed; then nothing is kept.
     """
     by.require(Permission.REFUND_TRANSFERS)
     application_id, key = transfer.application_id, ids.new_id()
@@ -109,7 +115,7 @@ def obstacle_to_refund(transfer: Transfer) -> str:
 
 
 def _reserve(transfer_id: uuid.UUID, amount: int, by: Actor) -> Transfer:
-    """Take the amount from what is left, under the charge's lock. Raises NotRefundable, FieldError, NotVisible."""
+    """Take the amount from what is left, under the charge's lock. Raises NotRefundable, AboveTheRest, NotVisible."""
     charges = Transfer.objects.visible_to(by).select_related("application", "processor").select_for_update(of=("self",))
     charge = charges.filter(pk=transfer_id).first()
     if charge is None:
@@ -117,7 +123,7 @@ def _reserve(transfer_id: uuid.UUID, amount: int, by: Actor) -> Transfer:
     if obstacle := obstacle_to_refund(charge):
         raise NotRefundable(obstacle)
     if amount > charge.refundable_amount:
-        raise FieldError("refund_amount", f"At most {charge.refundable_amount} of it can still be refunded")
+        raise AboveTheRest("refund_amount", f"At most {charge.refundable_amount} of it can still be refunded")
     charge.refunded_amount += amount
     charge.save(update_fields=["refunded_amount"])
     return charge

@@ -91,10 +91,7 @@ def _request(transfer: Transfer, admission: Admission, security_code: Secret | N
 
 
 def _rebuild(attempt: Attempt, by: Actor) -> port.Sell | None:
-    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for.
-
-    Its security code is gone, so a sale that needed one is not asked for again.
-    """
+    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for."""
     transfer = verdicts.transfer_of(attempt, by)
     if transfer.source_id is None:
         return None

@@ -9,6 +9,7 @@ from onboarding.models import PaymentInstrument
 from payments.models import Settlement
 
 Check = Callable[[Settlement], bool]
+Flag = Settlement.Flag
 
 RECENTLY = timedelta(days=7)
 USUAL = 5
@@ -16,7 +17,7 @@ USUAL = 5
 JUMP = 3
 """How many times the usual is much."""
 
-Flag = Settlement.Flag
+_OF_ACCOUNTS = frozenset({Flag.BANK_ACCOUNT_CHANGED, Flag.NO_BANK_ACCOUNT})
 _registered: list[tuple[str, Check]] = []
 
 
@@ -27,23 +28,33 @@ def register(flag: str, check: Check) -> None:
 
 def flags_of(settlement: Settlement) -> list[str]:
     """In the order in which they are shown; its totals are final and its closing moment is set."""
+    account = accounts_of(settlement).first()
     checks: tuple[tuple[str, Check], ...] = (
         (Flag.NEGATIVE_NET, lambda one: one.total_amount < one.total_fee),
         (Flag.FIRST_PAYOUT, _is_first),
         (Flag.VOLUME_JUMP, _jumps),
-        (Flag.BANK_ACCOUNT_CHANGED, _has_new_account),
-        (Flag.NO_BANK_ACCOUNT, lambda one: not accounts_of(one).exists()),
+        (Flag.BANK_ACCOUNT_CHANGED, lambda one: _is_new(account, one)),
+        (Flag.NO_BANK_ACCOUNT, lambda _: account is None),
         *_registered,
     )
     return [str(flag) for flag, check in checks if check(settlement)]
 
 
+def flags_before_paying(settlement: Settlement, account: PaymentInstrument | None) -> list[str]:
+    """The flags of a closed one, but those about accounts told anew, of the one that would be paid now."""
+    kept = [flag for flag in settlement.flags if flag not in _OF_ACCOUNTS]
+    if account is None:
+        return [*kept, str(Flag.NO_BANK_ACCOUNT)]
+    return [*kept, str(Flag.BANK_ACCOUNT_CHANGED)] if _is_new(account, settlement) else kept
+
+
 def accounts_of(settlement: Settlement) -> QuerySet[PaymentInstrument]:
-    """Bank accounts that it can be paid to, the newest first."""
+    """Bank accounts in its currency that it can be paid to, the newest first."""
     accounts = PaymentInstrument.objects.filter(
         application_id=settlement.application_id,
         identity_id=settlement.identity_id,
         type=PaymentInstrument.Type.BANK_ACCOUNT,
+        currency=settlement.currency,
         enabled=True,
     )
     return accounts.order_by("-created_at", "-id")
@@ -69,9 +80,8 @@ def _jumps(settlement: Settlement) -> bool:
     return usual is not None and settlement.total_amount > JUMP * usual
 
 
-def _has_new_account(settlement: Settlement) -> bool:
-    """The one it will be paid to is new, though there were payouts before."""
-    newest = accounts_of(settlement).first()
-    if newest is None or settlement.closed_at is None:
+def _is_new(account: PaymentInstrument | None, settlement: Settlement) -> bool:
+    """Whether it was added shortly before the closing, or since; a first payout has a flag of its own."""
+    if account is None or settlement.closed_at is None:
         return False
-    return newest.created_at > settlement.closed_at - RECENTLY
+    return account.created_at > settlement.closed_at - RECENTLY

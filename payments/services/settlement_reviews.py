@@ -56,7 +56,7 @@ def carry_out(
         raise NetChanged
     now = settlement.application.business_time(current.at)
     if outcome == Outcome.ACCEPTED:
-        approve(current, settlement, now=now, destination_id=destination_id, part=part)
+        approve(current, settlement, item=item, now=now, destination_id=destination_id, part=part)
     else:
         cancel(current, settlement, reason=reason, now=now)
     return {"completed_at": now}
@@ -74,7 +74,8 @@ def item_of(settlement: Settlement, by: Actor) -> ReviewItem | None:
 def approve_settlement(
     *, settlement: Settlement, by: Actor, at: datetime, destination_id: uuid.UUID | None = None
 ) -> Settlement:
-    """Approve a closed settlement and pay the whole of it; without a destination to the newest bank account.
+    """Approve a closed settlement and pay the whole of it; without a destination to the newest bank account, unless
+    that was added since it closed.
 
     Raises StillAccruing, and what `review` raises.
     """

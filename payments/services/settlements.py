@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 
 from onboarding.models import Merchant, ReviewItem
 from payments.models import Journal, LedgerAccount, Settlement, SettlementEntry, Transfer
@@ -24,6 +25,12 @@ from tenancy.transactions import Act, act, outcome, transaction
 
 Status = Settlement.Status
 _DUE_AT_ONCE = 100
+_RELEASED_AT_ONCE = 10_000
+"""Each index of transfers is written anew for every one, and web gives a statement few seconds."""
+_RELEASE = (
+    "UPDATE transfer SET settlement_id = NULL WHERE id = ANY(%(transfers)s)",
+    "UPDATE settlement_entry SET released_at = %(now)s WHERE id = ANY(%(entries)s)",
+)
 
 
 class SettlementDisabled(DomainError):
@@ -57,6 +64,27 @@ class NotInSettlement(DomainError):
     def __init__(self, settlement: Settlement, transfers: Collection[str]) -> None:
         names = ", ".join(transfers)
         super().__init__(f"Unable to process request. Entries [{names}] not found in settlement {settlement.public_id}")
+
+
+def ready_to_settle(merchant: Merchant, *, by: Actor, at: datetime) -> QuerySet[Transfer]:
+    """What of a merchant, whose application is joined, its accruing settlement would take in now. `at` is wall time.
+
+    What was taken out of that settlement waits for the next one. Call it in a transaction.
+    """
+    accruing = Settlement.objects.filter(
+        application_id=merchant.application_id, merchant=merchant, status=Status.PENDING
+    )
+    taken_out = SettlementEntry.objects.filter(
+        application_id=merchant.application_id, transfer_id=OuterRef("pk"), settlement_id__in=accruing.values("pk")
+    )
+    return Transfer.objects.visible_to(by).filter(
+        ~Exists(taken_out),
+        application_id=merchant.application_id,
+        merchant=merchant,
+        settlement=None,
+        state=Transfer.State.SUCCEEDED,
+        ready_to_settle_at__lte=merchant.application.business_time(at),
+    )
 
 
 def create_settlement(
@@ -95,13 +123,15 @@ def update_settlement(*, settlement: Settlement, by: Actor, at: datetime, tags: 
 def close_settlement(*, settlement: Settlement, by: Actor, at: datetime) -> Settlement:
     """Close it now: what is in it is what will be paid, and a person decides on it.
 
-    Raises NotAccruing, NothingToSettle.
+    Raises NotAccruing, SettlementDisabled, NothingToSettle.
     """
     by.require(Permission.FUND_SETTLEMENTS)
     with _acting("close_settlement", settlement, by, at) as current:
         row = locked(settlement.pk, by)
         if row.status != Status.PENDING:
             raise NotAccruing(row)
+        if not is_settled(row.merchant):
+            raise SettlementDisabled
         close(current, row, now=row.application.business_time(at))
     return row
 
@@ -203,7 +233,7 @@ def remove_transfers(
             raise NotInSettlement(row, sorted(ids.public_id(Transfer.PREFIX, key) for key in missing))
         now = row.application.business_time(at)
         before = net_of(row)
-        _release(row, entries, now=now)
+        _release(found, now=now)
         _change(current, row, sums_of(row), now=now)
         if row.status == Status.AWAITING_APPROVAL:
             _correct(current, row, before)
@@ -223,7 +253,8 @@ def cancel(current: Act, settlement: Settlement, *, reason: str, now: datetime) 
     settlement.updated_at = max(settlement.updated_at, now)
     settlement.save(update_fields=[*changes, "updated_at"])
     entries = SettlementEntry.objects.held().filter(application_id=settlement.application_id, settlement=settlement)
-    _release(settlement, entries, now=now)
+    while some := list(entries.only("transfer_id").order_by()[:_RELEASED_AT_ONCE]):
+        _release(some, now=now)
     accrual.carry_into_accruing(settlement, by=current.by, now=now)
     _post(current, settlement, CANCELLING, -net)
     current.record("settlement.updated", settlement, application_id=settlement.application_id, changes=changes)
@@ -253,12 +284,16 @@ def sums_of(settlement: Settlement) -> dict[str, int]:
     return {"entry_count": count, "total_amount": int(amount), "total_fee": int(fee)}
 
 
-def _release(settlement: Settlement, entries: Any, *, now: datetime) -> None:
-    """Let entries leave it, and their transfers with them."""
-    keys = entries.values("transfer_id")
-    transfers = Transfer.objects.filter(application_id=settlement.application_id, settlement=settlement)
-    transfers.filter(pk__in=keys).update(settlement=None)
-    entries.update(released_at=now)
+def _release(entries: Collection[SettlementEntry], *, now: datetime) -> None:
+    """Let entries leave their settlement, and their transfers with them."""
+    parameters: dict[str, Any] = {
+        "entries": [entry.pk for entry in entries],
+        "transfers": [entry.transfer_id for entry in entries if entry.transfer_id is not None],
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        for statement in _RELEASE:
+            cursor.execute(statement, parameters)
 
 
 def _correct(current: Act, settlement: Settlement, before: int) -> None:

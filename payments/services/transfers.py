@@ -99,6 +99,7 @@ def create_transfer(
             at=at,
             amount=wish.amount,
             currency=wish.currency,
+            is_sent_once=wish.has_security_code,
         )
         crash_point("claiming")
     account = port.Account(application_id, admission.settings)

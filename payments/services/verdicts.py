@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from payments.models import Authorization, Payment, Settlement, Transfer
-from payments.services.copies import copy_authorization, copy_transfer, differences, failed
+from payments.services.copies import copy_authorization, copy_transfer, differences, failed, why_failed
 from providers import copying, port
 from providers.attempts import Ending, Operation
 from providers.models import Attempt
@@ -39,18 +39,21 @@ def _lock(attempt: Attempt, by: Actor) -> Transfer:
 
 def _copy(current: Act, attempt: Attempt, transfer: Transfer, ending: Ending) -> Transfer:
     account = port.Account(attempt.application_id)
+    of_holds = []
     for news in ending.news:
         _refuse_other(transfer, news)
         if isinstance(news, port.Transfer):
             transfer = copy_transfer(current, account, attempt.provider, news, row=transfer)
         elif isinstance(news, port.Authorization):
-            copy_authorization(current, account, attempt.provider, news, row=transfer.authorization)
+            of_holds.append(news)
         else:
             copying.copy(current, account, attempt.provider, news)
     if ending.state == Attempt.State.ACCEPTED and not transfer.is_decided:
         raise ValueError("The provider decided, under a version that is known as undecided")
     if ending.state in {Attempt.State.ABSENT, Attempt.State.REFUSED} and not transfer.is_decided:
         _fail(current, transfer, ending)
+    for news in of_holds:  # once a capture that failed has let it go: it may be void
+        copy_authorization(current, account, attempt.provider, news, row=transfer.authorization)
     return transfer
 
 
@@ -69,7 +72,7 @@ def _refuse_other(transfer: Transfer, news: port.News) -> None:
 def _fail(current: Act, transfer: Transfer, ending: Ending) -> None:
     """Refused, or certainly not executed, without the provider keeping a transfer of it."""
     changes = transfer.move_to(Transfer.State.FAILED)
-    changes |= transfer.assign({"failure_code": ending.code[:80], "failure_message": ending.message[:300]})
+    changes |= transfer.assign_told(why_failed(ending.code, ending.message))
     transfer.updated_at = max(transfer.updated_at, current.at)
     transfer.save(update_fields=[*changes, "updated_at"])
     failed(current, transfer)

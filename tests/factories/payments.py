@@ -106,7 +106,13 @@ def let_time_pass(application: Application, seconds: float) -> None:
         attempts.resolve(attempt_id, application.pk)
 
 
-def _make_instrument(identity: Identity, members: dict[str, Any]) -> PaymentInstrument:
+def make_validated(identity: Identity, members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an instrument as the service takes them."""
     body = InstrumentInput(data=members | {"identity": identity.public_id})
     body.is_valid(raise_exception=True)
-    return create_payment_instrument(values=body.validated_data, by=system("test"), at=timezone.now())
+    values: dict[str, Any] = body.validated_data
+    return values
+
+
+def _make_instrument(identity: Identity, members: dict[str, Any]) -> PaymentInstrument:
+    return create_payment_instrument(values=make_validated(identity, members), by=system("test"), at=timezone.now())

@@ -15,6 +15,21 @@ from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import let_time_pass, make_card, make_merchant, make_processor
 from tests.factories.tenancy import make_application, make_platform_login
 
+NOT_OFFERED = {
+    "additional_buyer_charges": {"surcharge_amount": 1},
+    "additional_healthcare_data": {"prescription_amount": 1},
+    "adjustment_request": True,
+    "cashback_amount": 100,
+    "device": "DVf2H8sh4LZZC52GTUrwCPPf",
+    "device_configuration": {"prompt_amount_confirmation": True},
+    "fraud_session_id": "f1",
+    "hsa_fsa_payment": True,
+    "split_transfers": [{"amount": 1}],
+    "supplemental_fee": 100,
+    "tip_amount": 500,
+}
+"""Documented members of payments on which money depends, and which nothing here acts upon."""
+
 
 class Shop:
     """An approved merchant at DUMMY_V1, and a buyer with a card; `config` is that of the processor."""

@@ -35,7 +35,7 @@ class Paydesk:
 
     def __init__(self, name: str = "Acme", *, account: dict[str, Any] | None = None, **config: Any) -> None:
         self.application, self.login = make_application(name)
-        make_processor(self.application, **config)
+        make_processor(self.application, **({"allow_split_payouts": True} | config))
         self.identity = make_merchant_identity(self.application)
         self.account = make_bank_account(self.identity, **(account or {}))
         self.merchant = make_merchant(self.identity)
@@ -63,7 +63,7 @@ class Paydesk:
 
     def _readiness(self, is_ready: bool) -> dict[str, Any]:
         at = self.application.business_time(timezone.now()) - timedelta(minutes=1)
-        return {"ready_to_settle_at": at} if is_ready else {}
+        return {"ready_to_settle_upon": "RECONCILIATION", "ready_to_settle_at": at if is_ready else None}
 
     # What is done
 
@@ -112,7 +112,11 @@ class Paydesk:
 
     def fund(self, settlement: Settlement, amount: int, destination_id: uuid.UUID | None = None) -> Transfer:
         return services.fund_settlement(
-            settlement=settlement, amount=amount, destination_id=destination_id, by=system("test"), at=timezone.now()
+            settlement=settlement,
+            amount=amount,
+            destination_id=destination_id or self.account.pk,
+            by=system("test"),
+            at=timezone.now(),
         )
 
     def ask(self) -> None:

@@ -27,7 +27,7 @@ class Shop:
 
     def __init__(self, name: str = "Acme", *, account: dict[str, Any] | None = None, **config: Any) -> None:
         self.application, login = make_application(name)
-        make_processor(self.application, **config)
+        make_processor(self.application, **({"allow_split_payouts": True} | config))
         self.identity = make_merchant_identity(self.application)
         self.account = make_bank_account(self.identity, **(account or {}))
         self.merchant = make_merchant(self.identity)

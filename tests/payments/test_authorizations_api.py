@@ -27,6 +27,7 @@ from tests.factories.payments import (
     make_merchant,
     make_processor,
 )
+from tests.payments.api_shop import NOT_OFFERED
 from tests.payments.hold_shop import HoldShop, errors
 
 pytestmark = pytest.mark.django_db
@@ -97,10 +98,20 @@ def test_refused_member_is_named_and_nothing_is_kept(shop: HoldShop, changes: di
     assert shop.listed() == []
 
 
+@pytest.mark.parametrize(("member", "value"), NOT_OFFERED.items())
+def test_member_on_which_money_depends_is_refused(shop: HoldShop, member: str, value: Any) -> None:
+    held = shop.hold()
+
+    answers = [shop.post(**{member: value}), shop.put(held, capture_amount=1, **{member: value})]
+
+    assert [error["field"] for answer in answers for error in errors(answer)] == [member] * 2
+    assert shop.now(held)["transfer"] is None
+
+
 def test_members_that_say_nothing_are_no_obstacle(shop: HoldShop) -> None:
     held = shop.hold(
         device=None, split_transfers=[], tip_amount=0, additional_buyer_charges={}, hsa_fsa_payment=False,
-        fee=None, processor=None, fraud_session_id="f1", additional_purchase_data=None,
+        fee=None, processor=None, fraud_session_id="", additional_purchase_data=None,
         **{"3d_secure_authentication": None},
     )  # fmt: skip
 

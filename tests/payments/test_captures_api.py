@@ -179,8 +179,16 @@ def test_captured_one_cannot_be_voided(shop: HoldShop) -> None:
     assert shop.now(captured) == captured
 
 
-@pytest.mark.parametrize(("kind", "code"), [("REFUSED", "GENERIC_DECLINE"), ("UNREACHABLE", "PROVIDER_UNREACHABLE")])
-def test_void_that_the_provider_refuses_is_402_and_it_is_held_still(shop: HoldShop, kind: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "failure_code", "code"),
+    [
+        ("REFUSED", "GENERIC_DECLINE", "DECLINED"),
+        ("UNREACHABLE", "PROVIDER_UNREACHABLE", "UPSTREAM_PROCESSOR_ERROR"),
+    ],
+)
+def test_void_that_does_not_come_about_is_402_and_it_is_held_still(
+    shop: HoldShop, kind: str, failure_code: str, code: str
+) -> None:
     held = shop.hold()
     faults.arrange(application_id=shop.application.pk, kind=kind, operation="void", times=2)
 
@@ -191,11 +199,11 @@ def test_void_that_the_provider_refuses_is_402_and_it_is_held_still(shop: HoldSh
     (error,) = errors(answer)
     assert answer.status_code == 402
     assert error == {
-        "code": "UPSTREAM_PROCESSOR_ERROR", "message": now["messages"][1], "failure_code": code,
+        "code": code, "message": now["messages"][1], "failure_code": failure_code,
         "failure_message": now["messages"][1], "authorization": held["id"],
     }  # fmt: skip
     assert now == held | {
-        "void_state": "FAILED", "messages": [code, error["message"]], "updated_at": now["updated_at"],
+        "void_state": "FAILED", "messages": [failure_code, error["message"]], "updated_at": now["updated_at"],
     }  # fmt: skip
     again = shop.void(held)
     assert (again["is_void"], again["void_state"]) == (True, "PENDING")

@@ -1,5 +1,6 @@
 """What a provider knows, taken over anew: copied rows are deleted, and come back as they were."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,16 @@ from django.utils import timezone
 from events.models import Audit, Event
 from onboarding.models import Merchant, PaymentInstrument, Verification
 from payments.models import HOLD_LASTS, Authorization, Journal, LedgerAccount, Posting, Transfer, TransferBatch
+from payments.services.accrual import accrue_all
+from payments.services.check import check_ledger
 from payments.services.expiry import release_expired
-from providers import copying, feeds
+from providers import copying, feeds, port
 from providers.port import Account, Sell
 from providers.registry import provider_of
 from resources import ids
 from tenancy.actors import system
 from tenancy.models import Processor
-from tenancy.transactions import transaction
+from tenancy.transactions import outcome, transaction
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_identity, make_merchant_identity
 from tests.factories.payments import (
@@ -30,6 +33,9 @@ from tests.factories.payments import (
 )
 from tests.factories.tenancy import make_application
 from tests.payments.counter import Counter, again, make_returning_account
+from tests.payments.paydesk import RETURNING
+from tests.payments.test_settlements import Shop as SettlementShop
+from tests.providers.scripted import Scripted, stand_behind_processors
 
 pytestmark = pytest.mark.django_db
 
@@ -234,3 +240,136 @@ def test_sale_that_we_never_heard_of_comes_with_its_journal_and_without_events(s
     assert (transfer.state, transfer.amount, transfer.tags) == ("SUCCEEDED", 7100, {"taken": "elsewhere"})
     assert (transfer.merchant_id, transfer.provider) == (shop.merchant.pk, "sandbox")
     assert shop.rows(Event) == events
+
+
+def test_capture_comes_back_though_its_hold_was_released_meanwhile(shop: Shop) -> None:
+    """The rows were lost, and the worker noticed that the hold's time had passed before it was copied back."""
+    counter = shop.counter
+    held = counter.hold(1000)
+    taken = counter.capture(held, 1000)
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE card_authorization SET transfer_id = NULL, capture_amount = NULL WHERE id = %s", [held.pk]
+        )
+        cursor.execute("DELETE FROM transfer WHERE id = %s", [taken.pk])
+    release_expired(by=system("test"), at=timezone.now() + HOLD_LASTS + timedelta(days=1))
+    assert again(held).released_at is not None
+
+    shop.copy_everything()
+
+    held = again(held)
+    assert (held.transfer_id, held.capture_amount, held.released_at) == (taken.pk, 1000, None)
+    assert counter.differences() == []
+
+
+def test_word_that_cannot_be_taken_does_not_hold_up_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = shop.rows(Transfer)
+    words = list(provider_of("DUMMY_V1").tell_all(account=shop.account))
+    of_nobody = replace(next(word for word in words if isinstance(word, port.Transfer)), id=ids.new_id())
+    words.insert(0, replace(of_nobody, merchant_id=ids.new_id()))
+    teller = Scripted()
+    monkeypatch.setattr(teller, "tell_all", lambda **_: iter(words))
+    monkeypatch.setattr(copying, "provider_of", lambda _processor: teller)
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM transfer WHERE application_id = %s", [shop.application.pk])
+
+    assert shop.copy_everything() == len(words) - 1
+
+    assert shop.rows(Transfer).keys() == before.keys()
+    assert "news_not_taken" in caplog.text
+
+
+@pytest.mark.parametrize("states", [("SUCCEEDED",), ("FAILED",), ("FAILED", "SUCCEEDED")])
+def test_void_that_was_asked_for_elsewhere_is_taken_over(shop: Shop, states: tuple[str, ...]) -> None:
+    held = shop.counter.hold(1000)
+    told = next(word for word in provider_of("DUMMY_V1").tell_all(account=shop.account) if word.id == held.pk)
+    assert isinstance(told, port.Authorization)
+
+    for number, state in enumerate(states):
+        hear(shop, replace(told, version=f"{number + 2:08}", void_state=state))
+
+    held = again(held)
+    is_void = states[-1] == "SUCCEEDED"
+    assert (held.void_state, held.is_void, held.released_at is not None) == (states[-1], is_void, is_void)
+    if not is_void:
+        assert shop.counter.void(held).voids == 2
+
+
+def test_void_of_what_was_captured_is_recorded_and_changes_nothing(shop: Shop) -> None:
+    held = shop.counter.hold(1000)
+    taken = shop.counter.capture(held)
+    told = next(word for word in provider_of("DUMMY_V1").tell_all(account=shop.account) if word.id == held.pk)
+    assert isinstance(told, port.Authorization)
+
+    hear(shop, replace(told, version="9" * 8, void_state="SUCCEEDED"))
+
+    held = again(held)
+    assert (held.void_state, held.is_void, held.transfer_id) == ("UNATTEMPTED", False, taken.pk)
+    with transaction(by=system("test")):
+        event = Event.objects.filter(resource_id=held.pk).order_by("sequence").last()
+    assert event is not None
+    assert (event.kind, event.changes) == ("authorization.contradicted", {"void_state": ["UNATTEMPTED", "SUCCEEDED"]})
+
+
+def test_capture_that_met_a_void_from_elsewhere_fails_and_tells_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = shop.counter.hold(1000)
+    told = next(word for word in provider_of("DUMMY_V1").tell_all(account=shop.account) if word.id == held.pk)
+    assert isinstance(told, port.Authorization)
+    teller = Scripted()
+    code = "AUTHORIZATION_EXPIRED_OR_ALREADY_CAPTURED"
+    teller.answers = [
+        port.Answer(port.Verdict.REFUSED, (replace(told, version="9" * 8, void_state="SUCCEEDED"),), code=code)
+    ]
+    stand_behind_processors(teller, monkeypatch)
+
+    taken = shop.counter.capture(held)
+
+    assert (taken.state, taken.failure_code) == ("FAILED", code)
+    held = again(held)
+    assert (held.void_state, held.is_void, held.transfer_id) == ("SUCCEEDED", True, None)
+
+
+def hear(shop: Shop, word: port.News) -> None:
+    with outcome(by=system("test"), at=timezone.now()) as current:
+        copying.copy(current, shop.account, "sandbox", word)
+
+
+@pytest.mark.parametrize("ready_upon", ["RECONCILIATION", "SUCCESSFUL_CAPTURE"])
+def test_deposit_and_its_return_come_back_as_what_is_never_settled(ready_upon: str) -> None:
+    """Which settlement a deposit pays, the provider does not know; so the ledger's check names it."""
+    desk = SettlementShop(account=RETURNING, sandbox_profile="finix-2026")
+    with transaction(by=system("test")):
+        Merchant.objects.filter(pk=desk.merchant.pk).update(ready_to_settle_upon=ready_upon)
+    settlement = desk.paid()
+    desk.pass_time()
+    (deposit,) = desk.deposits()
+    assert deposit.returned_at is not None
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM transfer WHERE parent_id = %s OR id = %s", [deposit.pk] * 2)
+
+    copying.copy_everything("DUMMY_V1", Account(desk.application.pk), by=system("test"), at=AT)
+
+    (deposit,) = desk.deposits()
+    assert (deposit.ready_to_settle_upon, deposit.ready_to_settle_at, deposit.settlement_id) == (None, None, None)
+    assert deposit.returned_at is not None
+    with transaction(by=system("test")):
+        back = Transfer.objects.get(parent=deposit)
+    assert (back.ready_to_settle_upon, back.ready_to_settle_at) == (None, None)
+    assert accrue_all(by=system("test"), at=timezone.now()) == 0
+    assert desk.again(settlement).unfunded_amount == 12_250
+    assert check_ledger(by=system("test")).broken == (f"{deposit.public_id} is a deposit, but pays no settlement.",)
+
+
+def test_debit_of_a_bank_account_comes_back_ready_only_upon_the_banks_word(shop: Shop) -> None:
+    with transaction(by=system("test")):
+        Merchant.objects.filter(pk=shop.merchant.pk).update(ready_to_settle_upon="SUCCESSFUL_CAPTURE")
+        debit = Transfer.objects.filter(instrument_type="BANK_ACCOUNT", type="DEBIT").first()
+    assert debit is not None
+    with transaction(by=system("test")), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM transfer WHERE application_id = %s", [shop.application.pk])
+
+    shop.copy_everything()
+
+    assert again(debit).ready_to_settle_upon == "RECONCILIATION"

@@ -13,13 +13,15 @@ from django.utils import timezone
 from events.models import Event
 from payments.models import Journal, Transfer
 from providers import attempts, feeds, port
-from providers.models import Attempt, Feed
+from providers.models import Attempt, Feed, UntakenWord
 from providers.port import Account, Capabilities, Changes, OutcomeUnknown
 from providers.sandbox import faults, feed
 from providers.sandbox.models import Transfer as KeptTransfer
 from providers.sandbox.provider import Sandbox
 from resources.ids import new_id
 from tenancy.actors import system
+from tenancy.models import Processor
+from tenancy.services import update_processor
 from tenancy.transactions import transaction
 from tests.factories.payments import let_time_pass
 from tests.payments.counter import Counter, again, at_once, make_counter, make_returning_account
@@ -255,8 +257,8 @@ def test_word_that_cannot_be_taken_is_left_and_the_others_go_on(
         _news(counter, authorization_id=new_id()),
         _news(counter, merchant_id=new_id()),
         early,  # before what it refers to
-        _news(counter, trace_id="T" * 61),
-        _news(counter, trace_id="a\0b"),
+        _news(counter, version="9" * 61),
+        _news(counter, raw={"note": "a\0b"}),
         _news(counter, amount=-1),
         _news(counter, state="NONSENSE"),
         replace(_news(counter), id=sale.pk, amount=501, ready_to_settle_at=START),
@@ -277,7 +279,6 @@ def test_word_that_cannot_be_taken_is_left_and_the_others_go_on(
     clock.shift(THOROUGH)
     hear(counter)
 
-    assert teller.marks == ["", ""]  # a thorough round begins before what was left
     (returned,) = counter.reversals(Transfer(pk=good.id))
     assert (returned.pk, again(Transfer(pk=good.id)).returned_at) == (early.id, returned.created_at)
 
@@ -298,7 +299,7 @@ def test_feed_that_is_not_heard_does_not_hold_up_the_others(
     assert mark_of(counter) == ""
 
 
-def test_pages_before_a_fault_are_heard_again_and_none_is_skipped(
+def test_after_a_fault_the_next_round_goes_on_where_it_stopped(
     counter: Counter, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "_PAGE", 2)
@@ -312,14 +313,14 @@ def test_pages_before_a_fault_are_heard_again_and_none_is_skipped(
     with pytest.raises(OutcomeUnknown):
         hear(counter)
 
-    assert (sum(map(is_ready, sales)), mark_of(counter)) == (2, "")
+    assert sum(map(is_ready, sales)) == 2
     clock.shift(5)
-    hear(counter)
+    assert hear(counter) == 3
     assert all(map(is_ready, sales))
 
 
 def test_fault_of_the_feed_befalls_nothing_else(counter: Counter, clock: time_machine.Traveller) -> None:
-    """Both of its processors have one feed."""
+    """Both of its processors are asked in a round."""
     for kind in ("UNREACHABLE", "ERROR_BEFORE", "MALFORMED"):
         faults.arrange(application_id=counter.application.pk, kind=kind, operation="tell_changes", times=2)
     sale = counter.sell(1000)
@@ -379,19 +380,150 @@ def test_attempt_whose_transfer_the_feed_decided_is_asked_about_again(
         assert Attempt.objects.get(pk=attempt.pk).state == Attempt.State.ACCEPTED
 
 
-def test_round_begins_where_it_did_while_a_word_waits_for_a_day(
-    counter: Counter, clock: time_machine.Traveller, teller: Teller, caplog: pytest.LogCaptureFixture
+# --- feeds with much to tell ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Talker(Scripted):
+    """Tells its words two at a time, each page in a second; the mark is how many there were before."""
+
+    clock: time_machine.Traveller = field(kw_only=True)
+    told: list[port.News] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+
+    def tell_changes(self, *, account: Account, mark: str) -> Changes:
+        del account
+        self.clock.shift(1)
+        self.marks.append(mark)
+        begin = int(mark or 0)
+        page = self.told[begin : begin + 2]
+        return Changes(tuple(page), str(begin + len(page)), is_full=begin + 2 < len(self.told))
+
+
+@pytest.fixture
+def talker(counter: Counter, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> Talker:
+    declared = Capabilities(has_lookup=True, has_idempotent_create=True, tells_changes=True)
+    talker = Talker(capabilities=declared, clock=clock, told=[_news(counter) for _ in range(9)])
+    monkeypatch.setattr(feeds, "provider_of", lambda _processor: talker)
+    return talker
+
+
+def _hear_for(counter: Counter, seconds: float) -> int:
+    return feeds.hear(counter.application.pk, "DUMMY_V1", until=timezone.now() + timedelta(seconds=seconds))
+
+
+def _feed(counter: Counter) -> Feed:
+    with transaction(by=system("test")):
+        return Feed.objects.get(application=counter.application, processor="DUMMY_V1")
+
+
+def test_round_that_has_no_more_time_goes_on_where_it_stopped(counter: Counter, talker: Talker) -> None:
+    counts = [_hear_for(counter, 2) for _ in range(3)]
+
+    assert (counts, talker.marks) == ([4, 4, 1], ["", "2", "4", "6", "8"])
+    assert not _feed(counter).is_behind
+
+
+@pytest.mark.usefixtures("talker")
+def test_feed_with_more_to_tell_is_due_at_once(counter: Counter) -> None:
+    for _ in range(6):  # two processors take turns
+        feeds.listen(until=timezone.now() + timedelta(seconds=2))
+
+    assert _feed(counter).mark == "9"
+
+
+def test_thorough_round_that_has_no_more_time_goes_on_after_the_news(
+    counter: Counter, clock: time_machine.Traveller, talker: Talker
 ) -> None:
-    teller.words[counter.application.pk] = [_reversal(counter, new_id())]  # of a charge that nobody knows
-    for _ in range(4):
-        hear(counter)
-        clock.shift(THOROUGH)
-
-    assert teller.marks == [""] * 4
-    clock.shift(feeds.PATIENCE)
-    hear(counter)
-    assert "news_given_up" in caplog.text
+    _hear_for(counter, 60)
     clock.shift(THOROUGH)
-    hear(counter)
+    talker.marks.clear()
 
-    assert teller.marks[-1] != ""
+    _hear_for(counter, 3)
+    talker.told += [_news(counter), _news(counter)]
+    _hear_for(counter, 3)
+    _hear_for(counter, 60)
+
+    assert talker.marks == ["9", "", "2", "9", "4", "6", "11", "8", "10"]
+    feed = _feed(counter)
+    assert (feed.is_behind, feed.thorough_mark, feed.earlier_mark) == (False, None, "9")
+
+
+@pytest.mark.usefixtures("talker")
+def test_who_was_not_asked_for_longest_comes_first(counter: Counter) -> None:
+    other = make_counter("Other")
+    for _ in range(4):
+        feeds.listen(until=timezone.now() + timedelta(seconds=2))
+
+    assert (_feed(counter).mark, _feed(other).mark) == ("4", "4")
+
+
+def test_word_that_waits_does_not_have_the_others_heard_again(
+    counter: Counter, clock: time_machine.Traveller, talker: Talker
+) -> None:
+    parent = _news(counter)
+    waiting = _reversal(counter, parent.id)
+    talker.told[3:3] = [waiting]
+    for _ in range(4):
+        _hear_for(counter, 60)
+        clock.shift(THOROUGH)
+    talker.marks.clear()
+
+    talker.told.append(parent)
+    _hear_for(counter, 60)
+
+    assert talker.marks == ["10", "10", "2"]
+    assert again(Transfer(pk=waiting.id)).state == "SUCCEEDED"
+    assert _untaken() == 0
+
+
+def test_word_that_cannot_be_taken_is_given_up_after_a_day(
+    counter: Counter, clock: time_machine.Traveller, talker: Talker, caplog: pytest.LogCaptureFixture
+) -> None:
+    talker.told[3:3] = [replace(_reversal(counter, new_id()), version="a\0" + "b" * 200)]  # of a charge nobody knows
+    for pause in (THOROUGH, THOROUGH, feeds.PATIENCE - 3 * THOROUGH, THOROUGH):
+        _hear_for(counter, 60)
+        clock.shift(pause)
+
+    assert (_untaken(), "news_given_up" in caplog.text) == (1, False)
+    clock.shift(THOROUGH)
+    _hear_for(counter, 60)
+    assert (_untaken(), "news_given_up" in caplog.text) == (0, True)
+    clock.shift(THOROUGH)
+    talker.marks.clear()
+    _hear_for(counter, 60)
+    assert talker.marks == ["10", "10"]
+
+
+def _untaken() -> int:
+    with transaction(by=system("test")):
+        return UntakenWord.objects.count()
+
+
+# --- processors -------------------------------------------------------------------------------------------------------
+
+
+def test_processor_that_is_switched_off_is_listened_to(counter: Counter, clock: time_machine.Traveller) -> None:
+    sale = counter.sell(1000)
+    with transaction(by=system("test")):
+        processors = list(Processor.objects.filter(application=counter.application))
+    for processor in processors:
+        update_processor(processor=processor, enabled=False, by=system("test"), at=timezone.now())
+    clock.shift(5)
+
+    feeds.listen(until=timezone.now() + timedelta(minutes=1))
+
+    assert is_ready(sale)
+
+
+def test_each_processor_tells_what_is_its_own(counter: Counter, clock: time_machine.Traveller) -> None:
+    sale = counter.sell(1000)
+    counter.push(1000)
+    clock.shift(5)
+    told = {}
+
+    for name in ("VISA_V1", "DUMMY_V1"):
+        page = Sandbox().tell_changes(account=Account(counter.application.pk, processor=name), mark="")
+        told[name] = [news.id for news in page.news]
+
+    assert told == {"VISA_V1": [], "DUMMY_V1": [sale.pk]}

@@ -303,7 +303,7 @@ LIES: dict[str, tuple[Lie, str]] = {
         ),
         "CANNOT_BE_STORED",
     ),
-    "NUL": (lambda liar, act: liar.accept(act, trace_id="a\0b"), "CANNOT_BE_STORED"),
+    "NUL": (lambda liar, act: liar.accept(act, raw={"note": "a\0b"}), "CANNOT_BE_STORED"),
 }
 LIES_OF_SOME: dict[str, tuple[str, Lie, str]] = {
     "unknown void state of a hold": (

@@ -104,7 +104,7 @@ class Rows:
 
     def copy(self, row: Any, **changes: Any) -> Any:
         """Insert a row like this one, with other values."""
-        names = [field.column for field in row._meta.concrete_fields]
+        names = [field.column for field in row._meta.concrete_fields if not field.generated]
         changes = {"id": ids.new_id()} | changes
         wanted = ["%s" if name in changes else name for name in names]
         values = [changes[name] for name in names if name in changes]
@@ -211,6 +211,16 @@ def test_second_live_capture_is_refused(rows: Rows) -> None:
 def test_charge_is_returned_once(rows: Rows) -> None:
     with refused(IntegrityError, "transfer_returned_once"):
         rows.copy(rows.returned)
+
+
+def test_what_is_no_earning_is_never_ready_to_settle(rows: Rows, subtests: pytest.Subtests) -> None:
+    for row in (rows.push, rows.pull):
+        with subtests.test(row.operation_key), refused(IntegrityError, "transfer_settled_or_never"):
+            rows.update(row, "ready_to_settle_upon = 'RECONCILIATION'")
+    with subtests.test("ready upon nothing"), refused(IntegrityError, "transfer_settled_or_never"):
+        rows.update(rows.sale, "ready_to_settle_at = now()")
+    with subtests.test("a reversal of what is not settled"), refused(IntegrityError, "what is never settled"):
+        rows.copy(rows.refund, ready_to_settle_upon="RECONCILIATION")
 
 
 def test_transfer_has_its_instrument_on_its_side(rows: Rows, subtests: pytest.Subtests) -> None:

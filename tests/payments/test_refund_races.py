@@ -9,9 +9,9 @@ import pytest
 
 from payments.models import LedgerAccount, Transfer
 from payments.services import NotRefundable
+from payments.services.reversals import AboveTheRest
 from providers import feeds
 from providers.sandbox import faults
-from resources.errors import FieldError
 from tenancy.actors import system
 from tenancy.transactions import transaction
 from tests.factories.payments import let_time_pass
@@ -39,7 +39,7 @@ def test_equal_parts_never_exceed_the_charge(counter: Counter) -> None:
 
         refunds = [one for one in given if isinstance(one, Transfer)]
         assert {one.state for one in refunds} == {"SUCCEEDED"}
-        assert {type(one) for one in given} == {Transfer, FieldError}
+        assert {type(one) for one in given} == {Transfer, AboveTheRest}
         assert again(sale).refunded_amount == 300 * len(refunds) <= 1000
         assert counter.calls("refund") == successes + len(refunds)
         successes += len(refunds)
@@ -73,7 +73,7 @@ def test_parts_that_the_provider_declines_are_free_again(counter: Counter) -> No
     tally = Tally(one.state for one in given if isinstance(one, Transfer))
     assert tally["FAILED"] == 5
     assert (
-        tally["SUCCEEDED"] + tally["FAILED"] + sum(isinstance(one, FieldError | NotRefundable) for one in given) == 12
+        tally["SUCCEEDED"] + tally["FAILED"] + sum(isinstance(one, AboveTheRest | NotRefundable) for one in given) == 12
     )
     assert again(sale).refunded_amount == 100 * tally["SUCCEEDED"]
     while again(sale).refundable_amount:
@@ -109,7 +109,7 @@ def test_return_by_the_bank_beside_refunds_is_noted_once(number: int, is_returne
     assert debit.returned_at == returned.created_at
     assert debit.refunded_amount == 100 * sum(one.subtype == "API" and one.has_succeeded for one in reversals)
     assert not (is_returned and debit.refunded_amount)
-    assert all(isinstance(one, int | Transfer | NotRefundable | FieldError) for one in given)
+    assert all(isinstance(one, int | Transfer | NotRefundable | AboveTheRest) for one in given)
     with pytest.raises(NotRefundable, match=r"The bank has taken the charge back already\."):
         counter.refund(debit, 1)
     assert counter.differences() == []

@@ -75,7 +75,7 @@ def test_parts_add_up_to_the_sale_and_not_beyond(shop: Shop) -> None:
     nothing_left = shop.refund(sale, 1)
 
     assert [(error["code"], error["field"], error["message"]) for error in errors(too_much)] == [
-        ("INVALID_FIELD", "refund_amount", "At most 1800 of it can still be refunded")
+        ("UNPROCESSABLE_ENTITY", "refund_amount", "At most 1800 of it can still be refunded")
     ]
     assert [(error["code"], error["message"]) for error in errors(nothing_left)] == [
         ("UNPROCESSABLE_ENTITY", "All of it was refunded, or is being refunded.")
@@ -90,7 +90,7 @@ def test_parts_add_up_to_the_sale_and_not_beyond(shop: Shop) -> None:
     [
         ({}, "refund_amount"), ({"refund_amount": 0}, "refund_amount"), ({"refund_amount": -1}, "refund_amount"),
         ({"refund_amount": 10.5}, "refund_amount"), ({"refund_amount": None}, "refund_amount"),
-        ({"refund_amount": "all"}, "refund_amount"), ({"refund_amount": 2501}, "refund_amount"),
+        ({"refund_amount": "all"}, "refund_amount"), ({"refund_amount": 1, "tip_amount": 1}, "tip_amount"),
         ({"refund_amount": 1, "tags": {"a": None}}, "tags.a"), ({"refund_amount": 1, "device": "DVx"}, "device"),
         ({"refund_amount": 1, "operation_key": "CARD_PRESENT_UNREFERENCED_REFUND"}, "operation_key"),
         ({"refund_amount": 1, "idempotency_id": "x" * 256}, "idempotency_id"),

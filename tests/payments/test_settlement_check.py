@@ -1,14 +1,24 @@
-"""Each kind of break of settlements that `check_ledger` must find, made in plain SQL where no guard stands."""
+"""Each kind of break of settlements that `check_ledger` must find, made by the owner with the guards switched off."""
+
+from collections.abc import Iterator
 
 import pytest
+from django.db import connections
 
-from payments.models import Settlement
+from payments.models import Settlement, Transfer
 from payments.services.check import check_ledger
 from tenancy.actors import system
-from tests.payments.paydesk import Paydesk
+from tenancy.transactions import transaction
+from tests.payments.paydesk import RETURNING, Paydesk
 from tests.tenancy.conftest import in_sight_of, run
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "owner"])
+
+GUARDS_OFF = """
+SET CONSTRAINTS ALL IMMEDIATE;
+ALTER TABLE settlement DISABLE TRIGGER USER;
+ALTER TABLE settlement_entry DISABLE TRIGGER USER;
+"""
 
 
 class Books:
@@ -37,8 +47,14 @@ class Books:
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def books(db: None) -> Iterator[Books]:
+    """All goes through the owner's connection, and is taken back after the test."""
+    app = connections["default"]
+    connections["default"] = connections["owner"]
+    made = Books()
+    run(GUARDS_OFF)
+    yield made
+    connections["default"] = app
 
 
 def told(settlement: Settlement, text: str) -> str:
@@ -135,3 +151,39 @@ def test_return_that_nobody_noted_is_found(books: Books) -> None:
     found = books.change("UPDATE transfer SET returned_at = now() WHERE id = %s", books.deposit.pk)
 
     assert found == [told(books.paid, "says that 970 of it is funded, but its deposits sum to 0.")]
+
+
+def test_returned_deposit_in_a_settlement_is_found() -> None:
+    desk = Paydesk(account=RETURNING, sandbox_profile="finix-2026")
+    desk.approve(desk.closed(1000))
+    desk.work()
+    desk.work()
+    (deposit,) = desk.deposits()
+    desk.sell(300)
+    waiting = desk.create()
+    with transaction(by=system("test")):
+        back = Transfer.objects.get(parent=deposit)
+
+    for wrong in (back, deposit):
+        with in_sight_of(desk.application.pk):
+            added = run(
+                "INSERT INTO settlement_entry (id, application_id, settlement_id, kind, transfer_id, amount, fee,"
+                " occurred_at) SELECT gen_random_uuid(), application_id, %s, 'TRANSFER', id, settled_amount, 0, now()"
+                " FROM transfer WHERE id = %s",
+                waiting.pk,
+                wrong.pk,
+            )
+        assert added == 1
+        sentence = f"{wrong.public_id} is never settled, but stands in {waiting.public_id}."
+        assert sentence in check_ledger(by=system("test")).broken
+
+
+def test_deposit_that_pays_no_settlement_is_found(books: Books) -> None:
+    found = books.change("UPDATE transfer SET settlement_id = NULL WHERE id = %s", books.deposit.pk)
+
+    assert found == sorted(
+        [
+            f"{books.deposit.public_id} is a deposit, but pays no settlement.",
+            told(books.paid, "says that 970 of it is funded, but its deposits sum to 0."),
+        ]
+    )

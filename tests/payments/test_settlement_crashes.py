@@ -35,6 +35,7 @@ from providers.models import Attempt
 from tenancy.actors import system
 from tenancy.transactions import transaction
 from tests.databases import database_url
+from tests.factories.payments import make_bank_account
 from tests.payments.paydesk import Paydesk
 from tests.plugin import ROOT
 from tests.providers.scripted import run_due_jobs
@@ -94,7 +95,7 @@ def mortal(own_database: None) -> Iterator[Mortal]:
 
 def test_whoever_dies_at_a_point_of_settling_changes_nothing(mortal: Mortal) -> None:
     """Three days in two currencies; what is lacking after the second is carried into the third."""
-    expected = _three_days(Paydesk("Quiet"), lambda _: None)
+    expected = _three_days(_desk("Quiet"), lambda _: None)
 
     points = {"accrue": ["accruing", "accrued", "accrued", "accruing"], "settle": ["closing"], "approve": ["approving"]}
 
@@ -102,7 +103,7 @@ def test_whoever_dies_at_a_point_of_settling_changes_nothing(mortal: Mortal) -> 
         for point in points[act]:
             mortal.dies(act, point)
 
-    found = _three_days(Paydesk("Killed"), disturb)
+    found = _three_days(_desk("Killed"), disturb)
 
     assert [line[:2] for line in expected["settlements"]] == [
         ("CAD", "APPROVED"), ("CAD", "APPROVED"), ("CAD", "APPROVED"),
@@ -159,14 +160,14 @@ def test_whoever_approves_many_and_dies_has_approved_the_first_ones(mortal: Mort
 
 def test_workers_that_are_killed_again_and_again_settle_it_all_the_same(mortal: Mortal) -> None:
     """At moments that nobody chose; in the long form while they settle 10,000 transfers."""
-    expected, _ = _storm(Paydesk("Quiet"), lambda: LIVED)
+    expected, _ = _storm(_desk("Quiet"), lambda: LIVED)
     lives = (SECONDS * number for number in count(1))
     dice = random.Random(11)
 
     def disturb() -> int:
         return mortal.act("everything", at_once=SALES // 40, seconds=next(lives) * (0.5 + dice.random()))
 
-    found, ends = _storm(Paydesk("Killed"), disturb, least=4)
+    found, ends = _storm(_desk("Killed"), disturb, least=4)
 
     assert set(ends) <= {KILLED, LIVED}
     assert ends.count(KILLED) >= 3
@@ -178,7 +179,7 @@ def test_database_that_is_killed_again_and_again_loses_nothing(django_db_blocker
     with _server_of_its_own(django_db_blocker) as server:
         mortal = Mortal({"DATABASE_URL": server.app_url, "DATABASE_OWNER_URL": server.owner_url})
         try:
-            expected, _ = _storm(Paydesk("Quiet"), lambda: LIVED)
+            expected, _ = _storm(_desk("Quiet"), lambda: LIVED)
             killers = [_kill_a_process_of, _kill, _stop_at_once]
             dice = random.Random(12)
 
@@ -193,13 +194,20 @@ def test_database_that_is_killed_again_and_again_loses_nothing(django_db_blocker
                 assert wait_until(lambda: _answers(server), PATIENCE)
                 return end
 
-            found, ends = _storm(Paydesk("Killed"), disturb, least=4)
+            found, ends = _storm(_desk("Killed"), disturb, least=4)
         finally:
             mortal.stop()
             _close_connections()
 
     assert set(ends) == {DATABASE_AWAY, LIVED}
     assert found == expected
+
+
+def _desk(name: str) -> Paydesk:
+    """With a bank account in each currency that it sells in."""
+    desk = Paydesk(name, default_currencies=["USD", "CAD"])
+    make_bank_account(desk.identity, currency="CAD")
+    return desk
 
 
 def _three_days(desk: Paydesk, disturb: Callable[[str], None]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Settling(RuleBasedStateMachine):
     """Beside the tables runs what was sold and given back, and what was decided; a run is taken back at its end."""
 
     desk: ClassVar[Paydesk]
-    accounts: ClassVar[list[PaymentInstrument]]
+    accounts: ClassVar[dict[str, list[PaymentInstrument]]]
 
     @initialize()
     def begin(self) -> None:
@@ -135,9 +135,8 @@ class Settling(RuleBasedStateMachine):
         if sale.returned_at is not None:
             return
         with transaction(by=system("test")):
-            post_transfer(
-                make_reversal(sale, self.desk.shop, sale.amount, subtype="SYSTEM", ready_to_settle_at=AT - timedelta(1))
-            )
+            is_ready = {"ready_to_settle_upon": "RECONCILIATION", "ready_to_settle_at": AT - timedelta(1)}
+            post_transfer(make_reversal(sale, self.desk.shop, sale.amount, subtype="SYSTEM", **is_ready))
             Transfer.objects.filter(pk=sale.pk).update(returned_at=AT)
         self.earned[sale.currency] -= sale.amount
 
@@ -184,7 +183,7 @@ class Settling(RuleBasedStateMachine):
         row = self.settlement(pick, AWAITING)
         if row.status == PENDING:
             return
-        options: dict[str, Any] = {"destination_id": self.accounts[account].pk} if account < 2 else {}
+        options: dict[str, Any] = {"destination_id": self.accounts[row.currency][account].pk} if account < 2 else {}
         if part is not None and row.net_amount > 0:
             options["part"] = Part(ids.new_id(), max(1, int(row.net_amount * part)))
         if row.status != AWAITING:
@@ -224,7 +223,7 @@ class Settling(RuleBasedStateMachine):
     @rule(pick=picks, part=parts, over=st.integers(0, 3), account=st.integers(0, 1))
     def fund(self, pick: int, part: Any, over: int, account: int) -> None:
         row = self.settlement(pick, APPROVED)
-        destination = self.accounts[account].pk
+        destination = self.accounts[row.currency][account].pk
         if row.status != APPROVED:
             with pytest.raises(NotApproved):
                 self.desk.fund(row, 1, destination)
@@ -263,8 +262,12 @@ class Settling(RuleBasedStateMachine):
 
 @pytest.mark.usefixtures("own_database")
 def test_every_cent_is_owed_or_paid_whatever_happens() -> None:
-    Settling.desk = Paydesk(sandbox_profile="finix-2026")
-    Settling.accounts = [Settling.desk.account, make_bank_account(Settling.desk.identity, **RETURNING)]
+    Settling.desk = Paydesk(sandbox_profile="finix-2026", default_currencies=["USD", "CAD"])
+    identity = Settling.desk.identity
+    Settling.accounts = {
+        "USD": [Settling.desk.account, make_bank_account(identity, **RETURNING)],
+        "CAD": [make_bank_account(identity, currency="CAD"), make_bank_account(identity, **RETURNING, currency="CAD")],
+    }
 
     run_state_machine_as_test(
         Settling,

@@ -45,6 +45,8 @@ class Books:
         self.desk.sell(900)
         self.accruing = self.desk.create()
         self.foreign_settlement = self.foreign.closed(600)
+        self.foreign.sell(100, currency="CAD")
+        self.foreign_accruing = self.foreign.create("CAD")
         with transaction(by=system("test")):
             held = SettlementEntry.objects.held()
             self.entry = held.get(settlement=self.accruing, kind="TRANSFER")
@@ -167,9 +169,39 @@ def test_only_what_is_approved_is_funded(books: Books) -> None:
             change(books.in_status(status), "funded_amount = 1")
 
 
-def test_what_is_funded_is_not_shrunk_below_it(books: Books) -> None:
-    with refused(IntegrityError, "settlement_funded_within_net"):
-        change(books.approved, "total_amount = total_amount - 1")
+TOTALS = ["total_amount = total_amount - 1", "total_fee = total_fee - 1", "entry_count = entry_count + 1"]
+
+
+def test_totals_of_what_is_decided_stay(books: Books) -> None:
+    for settlement in (books.approved, books.lacking, books.cancelled):
+        for values in TOTALS:
+            with refused(IntegrityError, "the totals of one that is decided never change"):
+                change(settlement, values)
+
+
+def test_nothing_enters_what_is_closed(books: Books) -> None:
+    transfer_id = _free(books)
+    for settlement in (books.awaiting, books.approved, books.cancelled):
+        with refused(IntegrityError, "nothing enters a settlement that is closed"):
+            copy_entry(books.entry, settlement_id=settlement.pk, transfer_id=transfer_id)
+
+
+def test_nothing_leaves_what_is_approved(books: Books) -> None:
+    with refused(IntegrityError, "nothing leaves a settlement that is approved"):
+        run("UPDATE settlement_entry SET released_at = now() WHERE id = %s", books.paid_entry.pk)
+    assert run("UPDATE settlement_entry SET released_at = now() WHERE id = %s", books.carried.pk) == 1
+
+
+def test_entry_that_left_does_not_come_back(books: Books) -> None:
+    _free(books)
+    with refused(IntegrityError, "an entry that has left does not come back"):
+        run("UPDATE settlement_entry SET released_at = NULL WHERE id = %s", books.entry.pk)
+
+
+def test_entry_is_not_deleted(books: Books) -> None:
+    for entry in (books.entry, books.paid_entry):
+        with refused(IntegrityError, "an entry leaves, and stays as a row"):
+            run("DELETE FROM settlement_entry WHERE id = %s", entry.pk)
 
 
 def test_net_is_the_databases_own(books: Books) -> None:
@@ -194,7 +226,7 @@ FACTS = [
     ("APPROVED", "approved_at = NULL", "settlement_approved"),
     ("AWAITING_APPROVAL", "status = 'CANCELLED'", "settlement_rejected_with_reason"),
     ("CANCELLED", "reason = ''", "settlement_rejected_with_reason"),
-    ("APPROVED", "entry_count = -1", "settlement_entry_count"),
+    ("PENDING", "entry_count = -1", "settlement_entry_count"),
 ]
 
 
@@ -222,6 +254,7 @@ FROZEN = [
     ("settlement_entry", "entry", "settlement_id = gen_random_uuid()"),
     ("settlement_entry", "entry", "transfer_id = gen_random_uuid()"),
     ("settlement_entry", "carried", "carried_from_id = gen_random_uuid()"),
+    ("settlement_entry", "entry", "occurred_at = now()"),
     ("transfer", "deposit", "amount = amount + 1"),
     ("transfer", "deposit", "currency = 'CAD'"),
     ("transfer", "deposit", "merchant_id = gen_random_uuid()"),
@@ -237,14 +270,14 @@ def test_what_was_said_of_money_stays(books: Books) -> None:
 def test_entry_of_another_application_is_refused(books: Books) -> None:
     foreign = books.foreign_entry
     for name, changed in {
-        "settlement_id": {"settlement_id": books.foreign_settlement.pk, "transfer_id": _free(books)},
+        "settlement_id": {"settlement_id": books.foreign_accruing.pk, "transfer_id": _free(books)},
         "transfer_id": {"transfer_id": foreign.transfer_id},
     }.items():
         run("UPDATE settlement_entry SET released_at = now() WHERE id = %s", foreign.pk)
         with refused(IntegrityError, f"settlement_entry_{name}_same_tenant"):
             copy_entry(books.entry, **changed)
     with refused(IntegrityError, "settlement_entry_carried_from_id_same_tenant"):
-        copy_entry(books.carried, carried_from_id=books.foreign_settlement.pk)
+        copy_entry(books.carried, settlement_id=books.accruing.pk, carried_from_id=books.foreign_settlement.pk)
 
 
 def _free(books: Books) -> Any:

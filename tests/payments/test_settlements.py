@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from onboarding.models import ReviewItem
+from events.models import Event
+from onboarding.models import Merchant, PaymentInstrument, ReviewItem
 from onboarding.services.reviews import review
 from payments import services
 from payments.models import LedgerAccount, Settlement, SettlementEntry, Transfer
 from payments.services import settlements
 from payments.services.check import check_ledger
+from payments.services.funding import Part
+from payments.services.settlement_flags import flags_before_paying
 from payments.services.settlement_reviews import item_of
 from providers import attempts, feeds
 from providers.models import Attempt
+from resources import ids
+from resources.errors import FieldError
 from tenancy.actors import system
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
@@ -95,6 +100,23 @@ class Shop:
                     "created_at"
                 )
             )
+
+    def pay(self, settlement: Settlement, amount: int, to: PaymentInstrument | None = None) -> Transfer:
+        return services.fund_settlement(
+            settlement=settlement,
+            amount=amount,
+            destination_id=(to or self.account).pk,
+            by=system("test"),
+            at=timezone.now(),
+        )
+
+    def switch_off(self) -> None:
+        with transaction(by=system("test")):
+            Merchant.objects.filter(pk=self.merchant.pk).update(settlement_enabled=False)
+
+    def make_account_old(self) -> None:
+        with transaction(by=system("test")):
+            PaymentInstrument.objects.filter(pk=self.account.pk).update(created_at=timezone.now() - timedelta(days=30))
 
     def balances(self) -> dict[str, int]:
         with transaction(by=system("test")):
@@ -208,3 +230,118 @@ def test_schedule_closes_at_midnight() -> None:
     with transaction(by=system("test")):
         item = ReviewItem.objects.get(entity_id=settlement.pk)
     assert (item.entity_type, item.outcome, item.merchant_id) == ("SETTLEMENT", "PENDING", shop.merchant.pk)
+
+
+def test_account_added_after_closing_is_paid_only_by_name() -> None:
+    shop = Shop()
+    shop.make_account_old()
+    settlement = shop.closed()
+    shop.pass_time()
+    added = make_bank_account(shop.identity, account_number="987654321")
+
+    with pytest.raises(services.AccountNotNamed):
+        shop.decide(settlement, "ACCEPTED")
+    approved = shop.decide(settlement, "ACCEPTED", destination_id=added.pk)
+
+    assert (settlement.flags, approved.flags) == (["FIRST_PAYOUT"], ["FIRST_PAYOUT", "BANK_ACCOUNT_CHANGED"])
+    assert approved.destination_id == added.pk
+
+
+def test_flags_of_accounts_are_those_of_the_one_that_is_paid() -> None:
+    shop = Shop()
+    shop.make_account_old()
+    with transaction(by=system("test")):
+        old = PaymentInstrument.objects.get(pk=shop.account.pk)
+    new = make_bank_account(shop.identity, account_number="987654321")
+    settlement = shop.closed()
+
+    assert settlement.flags == ["FIRST_PAYOUT", "BANK_ACCOUNT_CHANGED"]
+    assert flags_before_paying(settlement, old) == ["FIRST_PAYOUT"]
+    assert flags_before_paying(settlement, new) == ["FIRST_PAYOUT", "BANK_ACCOUNT_CHANGED"]
+    assert flags_before_paying(settlement, None) == ["FIRST_PAYOUT", "NO_BANK_ACCOUNT"]
+
+
+def test_accounts_in_another_currency_are_not_paid() -> None:
+    shop = Shop(default_currencies=["USD", "CAD"])
+    shop.sell(5_000, currency="CAD")
+    shop.pass_time()
+    settlement = services.create_settlement(
+        merchant=shop.merchant, currency="CAD", by=system("test"), at=timezone.now()
+    )
+    settlement = services.close_settlement(settlement=settlement, by=system("test"), at=timezone.now())
+    assert "NO_BANK_ACCOUNT" in settlement.flags
+
+    with pytest.raises(services.NoBankAccount, match="no bank account in CAD"):
+        shop.decide(settlement, "ACCEPTED")
+    with pytest.raises(FieldError, match="no bank account of the merchant in CAD"):
+        shop.decide(settlement, "ACCEPTED", destination_id=shop.account.pk)
+    own = make_bank_account(shop.identity, account_number="11111", currency="CAD")
+    make_bank_account(shop.identity, account_number="22222")
+
+    assert shop.decide(settlement, "ACCEPTED", destination_id=own.pk).destination_id == own.pk
+
+
+def test_nothing_is_closed_while_settlement_is_off() -> None:
+    shop = Shop()
+    settlement = shop.accrued()
+    shop.switch_off()
+
+    with pytest.raises(services.SettlementDisabled):
+        services.close_settlement(settlement=settlement, by=system("test"), at=timezone.now())
+
+    assert shop.again(settlement).status == Status.PENDING
+
+
+def test_nothing_is_paid_again_while_settlement_is_off() -> None:
+    shop = Shop(account={"account_number": "123120007"}, sandbox_profile="finix-2026")
+    settlement = shop.paid()
+    shop.pass_time()
+    shop.switch_off()
+
+    with pytest.raises(services.SettlementDisabled):
+        shop.pay(settlement, 12_250)
+
+    assert shop.again(settlement).funded_amount == 0
+
+
+def test_parts_are_for_processors_that_allow_them() -> None:
+    shop = Shop()
+    settlement = shop.closed()
+
+    with pytest.raises(FieldError, match="All 12250 is paid at once"):
+        shop.decide(settlement, "ACCEPTED", part=Part(ids.new_id(), 12_249))
+
+    assert shop.decide(settlement, "ACCEPTED", part=Part(ids.new_id(), 12_250)).funded_amount == 12_250
+
+
+def test_rest_of_what_was_paid_in_parts_is_paid_once_parts_are_off() -> None:
+    shop = Shop(allow_split_payouts=True)
+    settlement = shop.decide(shop.closed(), "ACCEPTED", part=Part(ids.new_id(), 6_000))
+    with transaction(by=system("test")):
+        settlement.processor.application_config["allow_split_payouts"] = False
+        settlement.processor.save()
+
+    with pytest.raises(FieldError, match="All 6250 is paid at once"):
+        shop.pay(settlement, 6_249)
+
+    assert shop.pay(settlement, 6_250).subtype == "SPLIT_PAYOUT"
+
+
+def test_further_payment_is_told_and_names_its_account() -> None:
+    shop = Shop(account={"account_number": "123120007"}, sandbox_profile="finix-2026")
+    settlement = shop.paid()
+    shop.pass_time()
+    before = shop.again(settlement)
+    other = make_bank_account(shop.identity, account_number="123456")
+    let_time_pass(shop.application, 60)
+
+    shop.pay(before, 12_250, other)
+
+    after = shop.again(settlement)
+    assert (after.destination_id, after.updated_at > before.updated_at) == (other.pk, True)
+    with transaction(by=system("test")):
+        told = Event.objects.filter(resource_id=settlement.pk, kind="settlement.updated").order_by("sequence").last()
+    assert told is not None
+    assert told.changes == {
+        "funded_amount": [0, 12_250], "destination": [shop.account.public_id, other.public_id],
+    }  # fmt: skip

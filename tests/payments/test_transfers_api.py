@@ -23,7 +23,7 @@ from tests.factories.payments import (
     make_merchant,
     make_processor,
 )
-from tests.payments.api_shop import Shop, errors
+from tests.payments.api_shop import NOT_OFFERED, Shop, errors
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +178,7 @@ def test_disabled_instrument_is_refused_before_the_provider_is_asked(shop: Shop)
         ({"merchant": "MUmMpVqaad7Va1YQR2soR3tq"}, "merchant"),
         ({"destination": "PIqf952xmeuiF179wdMiPXrW"}, "destination"),
         ({"operation_key": "PULL_FROM_CARD"}, "merchant"), ({"operation_key": "PUSH_TO_CARD"}, "destination"),
-        ({"operation_key": "MERCHANT_CREDIT_ADJUSTMENT"}, "operation_key"),
+        ({"operation_key": "MERCHANT_CREDIT_ADJUSTMENT"}, "source"),
         ({"operation_key": "CARD_PRESENT_SALE"}, "operation_key"), ({"operation_key": "GIFT"}, "operation_key"),
         ({"device": "DVf2H8sh4LZZC52GTUrwCPPf"}, "device"),
         ({"split_transfers": [{"amount": 1}]}, "split_transfers"),
@@ -193,6 +193,25 @@ def test_refused_member_is_named_and_nothing_is_kept(shop: Shop, changes: dict[s
     assert answer.status_code == 422
     assert [(error["code"], error["field"]) for error in errors(answer)] == [("INVALID_FIELD", field)]
     assert shop.listed() == []
+
+
+_OF_AUTHORIZATIONS = {
+    "3d_secure_authentication": {
+        "electronic_commerce_indicator": "AUTHENTICATED", "cardholder_authentication": "BwABBJQ1AgAAAAAgJDUCAAAAAAA=",
+    },
+    "additional_purchase_data": {"customer_reference_number": "1", "sales_tax": 200},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "value"), (NOT_OFFERED | _OF_AUTHORIZATIONS).items())
+def test_member_on_which_money_depends_is_refused(shop: Shop, member: str, value: Any) -> None:
+    sale = shop.sale()
+
+    answers = [shop.post(**{member: value})]
+    answers += [shop.refund(sale, 1, **{member: value})] if member in NOT_OFFERED else []
+
+    assert {error["field"] for answer in answers for error in errors(answer)} == {member}
+    assert shop.listed() == [sale["id"]]
 
 
 @pytest.mark.parametrize("fee", [0, 1, 2500])

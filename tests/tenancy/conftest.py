@@ -24,7 +24,7 @@ from onboarding.models import (
 )
 from payments.models import Journal, LedgerAccount, Settlement, SettlementEntry, SettlementSchedule, TransferBatch
 from payments.services import create_authorization
-from providers.models import Feed
+from providers.models import Feed, UntakenWord
 from providers.sandbox import faults
 from providers.sandbox.models import Batch, Inquiry
 from resources import ids
@@ -115,7 +115,7 @@ class Tenant:
         )
 
     def _add_what_is_settled(self) -> None:
-        """A batch, a settlement with its entry, its schedule, and a feed; call it in a transaction."""
+        """A batch, a settlement, its entry and schedule, a feed and a word that waits; call it in a transaction."""
         tenant, now = {"application": self.application}, timezone.now()
         TransferBatch.objects.create(**tenant, processor=self.processor, due_at=now)
         Batch.objects.create(
@@ -133,7 +133,8 @@ class Tenant:
         SettlementEntry.objects.create(
             **tenant, settlement=settlement, kind="TRANSFER", transfer=self.transfer, amount=1000, occurred_at=now
         )
-        Feed.objects.create(**tenant, processor="DUMMY_V1")
+        feed = Feed.objects.create(**tenant, processor="DUMMY_V1")
+        UntakenWord.objects.create(**tenant, feed=feed, word="1", since=timezone.now())
 
     application: Application
     partner: Login

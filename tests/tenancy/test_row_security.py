@@ -36,6 +36,7 @@ TABLES = {
     "export_chunk": "application_id",
     "attempt": "application_id",
     "provider_feed": "application_id",
+    "provider_untaken_word": "application_id",
     "transfer": "application_id",
     "transfer_tag": "application_id",
     "transfer_batch": "application_id",
