@@ -165,7 +165,8 @@ class DecideItems(Page):
         able = [look for look in looks if not look.why_not]
         is_rejection = outcome == _Outcome.REJECTED
         chosen = [look.item for look in able]
-        form = form or self.form_class(chosen, is_rejection=is_rejection, initial={"key": new_key()})
+        filled = {"key": new_key(), "reason": self.request.GET.get("reason", "")}
+        form = form or self.form_class(chosen, is_rejection=is_rejection, initial=filled)
         return self.show(
             {
                 **more,

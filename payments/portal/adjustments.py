@@ -29,6 +29,7 @@ class AdjustMerchant(ReviewedAct):
     permission = Permission.ADJUST_MERCHANTS
     section = "merchants"
     template_name = "payments/adjustment_form.html"
+    asks_for_proof = True
     step = "adjust"
     operation = "portal adjust merchant"
 

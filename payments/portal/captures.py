@@ -15,10 +15,9 @@ from payments.forms.parts import CaptureForm, PartForm
 from payments.models import Authorization, Transfer
 from payments.portal.authorization_facts import page_of
 from payments.portal.facts import instrument_name
-from payments.portal.reviewed import ReviewedAct, total
+from payments.portal.reviewed import ConfirmedAct, ReviewedAct, total
 from payments.services.admission import admit_capture
 from portal.design.values import moment, money
-from portal.views import Page
 from resources.errors import DomainError, FieldError
 from resources.lookup import find
 from tenancy.actors import Actor
@@ -101,12 +100,11 @@ class CaptureAuthorization(ReviewedAct):
         return _frame(self.payment, "Capture")
 
 
-class VoidAuthorization(Page):
+class VoidAuthorization(ConfirmedAct):
     """What is held is let go; nothing of it can be taken any more."""
 
     permission = Permission.CREATE_TRANSFERS
     section = SECTION
-    template_name = "payments/void.html"
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         del request
@@ -124,26 +122,34 @@ class VoidAuthorization(Page):
                 by=self.actor,
             )
         except DomainError as error:
-            return self._show(_read(pk, self.actor), refusal=str(error))
+            return self._show(_read(pk, self.actor), refusal=error)
         return HttpResponseRedirect(page_of(held))
 
     def _made(self, key: uuid.UUID) -> Authorization | None:
         return Authorization.objects.visible_to(self.actor).filter(pk=key).first()
 
-    def _show(self, held: Authorization, *, refusal: str = "") -> HttpResponse:
+    def _show(self, held: Authorization, *, refusal: DomainError | None = None) -> HttpResponse:
+        obstacle = _obstacle(held)
         context = {
             **_frame(held, "Void"),
-            "obstacle": _obstacle(held),
-            "refusal": refusal,
-            "key": new_key(),
+            "heading": "Void" if obstacle else f"Void {total(held)}?",
+            "lead": f"Held on {instrument_name(held)} for {held.merchant.display_name}.",
+            "obstacle": obstacle,
+            "obstacle_title": "Nothing can be voided",
+            "card_title": "Void",
             "facts": [
                 ("Held", money(held.amount, held.currency)),
                 ("Card", instrument_name(held)),
                 ("Merchant", held.merchant.display_name),
                 ("Otherwise held until", moment(held.expires_at)),
             ],
+            "warning": "All of it is let go, and nothing of it can be captured afterwards. A void cannot be undone; to "
+            "take the money after all, make a new authorization.",
+            "verb": f"Void {total(held)}",
+            "is_danger": True,
+            "page_label": "The authorization",
         }
-        return self.show(context)
+        return self.confirm(context, refusal=refusal)
 
 
 def _read(pk: str, by: Actor) -> Authorization:

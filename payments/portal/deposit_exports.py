@@ -10,20 +10,24 @@ from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.portal.exports import APPLICATION
 from payments.models import Settlement, Transfer
 from payments.portal.deposit_filters import DepositPanel
-from portal.design.states import badge
+from payments.portal.deposit_states import standing_badge, with_standing
 from tenancy.actors import Actor
 from tenancy.roles import Permission
 
 
 def deposits_visible_to(actor: Actor) -> QuerySet[Transfer]:
-    return Transfer.objects.visible_to(actor).filter(type=Transfer.Type.CREDIT, subtype__in=Transfer.DEPOSITS)
+    return Transfer.objects.visible_to(actor).deposits()
+
+
+def _deposits(actor: Actor) -> QuerySet[Transfer]:
+    return with_standing(deposits_visible_to(actor))
 
 
 _COLUMNS = (
     Id("Id", "id", Transfer),
     Moment("Created", "created_at"),
     Moment("Updated", "updated_at"),
-    Word("State", "state"),
+    Word("State", "standing"),
     Amount("Amount", "amount"),
     Word("Currency", "currency"),
     Day("Expected", "expected_on"),
@@ -48,7 +52,7 @@ DEPOSITS = Listing(
     label="Deposits",
     permission=Permission.VIEW_SETTLEMENTS,
     filter_class=DepositPanel,
-    visible=deposits_visible_to,
+    visible=_deposits,
     columns=_COLUMNS,
 )
 REPORT = Report(
@@ -57,11 +61,11 @@ REPORT = Report(
         label="Deposits",
         permission=Permission.VIEW_SETTLEMENTS,
         filter_class=PeriodFilter,
-        visible=deposits_visible_to,
+        visible=_deposits,
         columns=_COLUMNS,
     ),
     about="Every deposit sent in the period, whether it arrived or not.",
-    groups=(("State", "state", badge),),
+    groups=(("State", "standing", standing_badge),),
 )
 
 

@@ -6,15 +6,18 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from onboarding.portal.following import following, mark_of, shows_already
 from onboarding.portal.lists import TenantList
 from payments.models import Settlement, SettlementEntry, Transfer
 from payments.models.settlements import SettlementEntryQuerySet
 from payments.portal.deposit_exports import DEPOSITS, deposits_visible_to
-from payments.portal.deposit_facts import deposit_facts, notice_of, page_of, parts_of, state_badge
+from payments.portal.deposit_facts import deposit_facts, notice_of, paid_by, parts_of
 from payments.portal.deposit_filters import DepositPanel
-from payments.portal.facts import code_or_none, instrument_name
+from payments.portal.deposit_states import page_of, state_badge
+from payments.portal.facts import in_short, instrument_name
 from payments.portal.parties import parties_of
 from payments.portal.settlement_facts import page_of as page_of_settlement
 from portal.design.values import day, moment, money
@@ -26,7 +29,7 @@ from tenancy.roles import Permission, Role
 from tenancy.transactions import transaction
 
 SECTION = "deposits"
-_PARTS = 50
+_PARTS = 500
 
 
 class DepositList(TenantList):
@@ -45,7 +48,6 @@ class DepositList(TenantList):
         {"label": "Merchant"},
         {"label": "Expected", "css": "shrink cell-labelled"},
         {"label": "Bank account", "css": "nowrap"},
-        {"label": "Descriptor", "css": "cell-extra"},
         {"label": "Trace id", "css": "cell-extra"},
         {"label": "Application", "css": "nowrap"},
         {"label": "Sent", "css": "shrink cell-labelled"},
@@ -63,9 +65,8 @@ class DepositList(TenantList):
                 state_badge(resource),
                 resource.merchant.display_name,
                 day(resource.expected_on),
-                instrument_name(resource),
-                resource.statement_descriptor,
-                code_or_none(resource.trace_id),
+                _account(resource),
+                in_short(resource.trace_id),
                 resource.application.name,
                 moment(resource.created_at),
             ],
@@ -89,11 +90,9 @@ class DepositPage(Page):
             mark = mark_of(deposit)
             if shows_already(request, mark):
                 return HttpResponse(status=204)
-            bank_return = _return_of(deposit, by)
+            bank_return = Transfer.objects.visible_to(by).bank_returns([deposit]).first()
             settlement = deposit.settlement
-            parts = (
-                parts_of(deposit, settlement, _entries(settlement, by), _others(settlement, by)) if settlement else []
-            )
+            parts = parts_of(deposit, settlement, _entries(settlement, by), _all(settlement, by)) if settlement else []
             parties = parties_of(deposit, deposit.instrument, by=by)
             timeline = timeline_of(deposit, by=by)
         return self.show(
@@ -102,7 +101,8 @@ class DepositPage(Page):
                 "state": state_badge(deposit),
                 "notice": notice_of(deposit, bank_return, by),
                 "facts": deposit_facts(deposit),
-                "parts": parts,
+                "lines": parts,
+                "paid": money(paid_by(deposit), deposit.currency),
                 "parties": parties,
                 "timeline": timeline,
                 "settlement_url": page_of_settlement(settlement) if settlement else "",
@@ -112,33 +112,28 @@ class DepositPage(Page):
         )
 
 
+def _account(deposit: Transfer) -> SafeString | str:
+    """The bank account, and below it the words by which its owner knows the deposit."""
+    name = instrument_name(deposit)
+    if not deposit.statement_descriptor:
+        return name
+    return format_html('<span class="cell-lines">{}<small>{}</small></span>', name, deposit.statement_descriptor)
+
+
+def _all(settlement: Settlement, by: Actor) -> QuerySet[Transfer]:
+    return Transfer.objects.visible_to(by).paying(settlement).order_by("created_at", "id")[:_PARTS]
+
+
 def _joined(by: Actor) -> QuerySet[Transfer]:
     return deposits_visible_to(by).select_related(
         "merchant", "merchant_identity", "destination", "application", "settlement"
     )
 
 
-def _return_of(deposit: Transfer, by: Actor) -> Transfer | None:
-    if deposit.returned_at is None:
-        return None
-    returns = Transfer.objects.visible_to(by).filter(
-        application_id=deposit.application_id, parent_id=deposit.pk, subtype=Transfer.Subtype.SYSTEM
-    )
-    return returns.first()
-
-
 def _entries(settlement: Settlement, by: Actor) -> SettlementEntryQuerySet:
     return SettlementEntry.objects.visible_to(by).filter(
         application_id=settlement.application_id, settlement=settlement
     )
-
-
-def _others(settlement: Settlement, by: Actor) -> list[Transfer]:
-    """All that pays the same settlement. What is in it was made before it was approved, so none of that is read."""
-    found = deposits_visible_to(by).filter(
-        application_id=settlement.application_id, settlement=settlement, created_at__gte=settlement.approved_at
-    )
-    return list(found.order_by("created_at", "id")[:_PARTS])
 
 
 _LEADS = {

@@ -15,13 +15,17 @@ from portal.design.values import money
 Facts = list[tuple[str, Any]]
 Notice = Mapping[str, str]
 
+_SHORT_ENOUGH = 14
 _CURRENCY = "USD"  # of a merchant that has sold nothing yet
-_CREDITED = frozenset({LedgerAccount.Kind.MERCHANT_BALANCE.value, LedgerAccount.Kind.PARTNER_FEES.value})
+_Kind = LedgerAccount.Kind
+_CREDITED = frozenset({_Kind.MERCHANT_BALANCE, _Kind.SETTLEMENT_PAYABLE, _Kind.PARTNER_FEES})
+_OWN_BALANCES = {_Kind.MERCHANT_BALANCE: "Your balance", _Kind.SETTLEMENT_PAYABLE: "Closed, to be paid"}
 _BALANCES = {
-    LedgerAccount.Kind.PROCESSOR_CLEARING.value: "Owed by the processor",
-    LedgerAccount.Kind.MERCHANT_BALANCE.value: "Owed to the merchant",
-    LedgerAccount.Kind.PARTNER_FEES.value: "Kept as fees",
-    LedgerAccount.Kind.OPERATING_FUNDS.value: "Put in by the operator",
+    _Kind.PROCESSOR_CLEARING: "Owed by the processor",
+    _Kind.MERCHANT_BALANCE: "Owed to the merchant",
+    _Kind.SETTLEMENT_PAYABLE: "Closed, to be paid",
+    _Kind.PARTNER_FEES: "Kept as fees",
+    _Kind.OPERATING_FUNDS: "Put in by the operator",
 }
 
 
@@ -66,6 +70,18 @@ def code_or_none(text: str | None) -> SafeString | None:
     return code(text) if text else None
 
 
+def sentence(text: str) -> str:
+    """What somebody else wrote, so that a sentence of ours may follow."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def in_short(trace_id: str | None) -> SafeString | None:
+    """A long one, which a narrow column has no room for, by its ends; the page of the payment has it whole."""
+    if trace_id is None or len(trace_id) <= _SHORT_ENOUGH:
+        return code_or_none(trace_id)
+    return format_html('<code title="{}">{}…{}</code>', trace_id, trace_id[:4], trace_id[-6:])
+
+
 def notice(level: str, title: str, text: str, **link: str) -> Notice:
     """Level, title and text for `_notice.html`; `url` and `link` where it leads on."""
     return {"level": level, "title": title, "text": text, **link}
@@ -95,12 +111,16 @@ def ledger_sums(postings: Iterable[Posting]) -> list[tuple[SafeString, SafeStrin
 
 def own_balance_facts(accounts: Iterable[LedgerAccount]) -> Facts:
     """What a merchant is owed, in each currency, as it reads it itself; nothing sold yet is a balance too."""
-    found = balance_facts(accounts) or [("", money(0, _CURRENCY))]
-    return [("Your balance", amount) for _, amount in found]
+    return _balance_facts(accounts, _OWN_BALANCES) or [("Your balance", money(0, _CURRENCY))]
 
 
 def balance_facts(accounts: Iterable[LedgerAccount]) -> Facts:
     """Balances by kind and currency, each as what it means: owed by somebody, to somebody, or kept."""
+    return _balance_facts(accounts, _BALANCES)
+
+
+def _balance_facts(accounts: Iterable[LedgerAccount], called: Mapping[LedgerAccount.Kind, str]) -> Facts:
+    """Of what is closed and to be paid only what there is: once all is paid, nothing has to be said of it."""
     sums: dict[tuple[str, str], int] = {}
     for account in accounts:
         sign = -1 if account.kind in _CREDITED else 1
@@ -108,9 +128,9 @@ def balance_facts(accounts: Iterable[LedgerAccount]) -> Facts:
         sums[key] = sums.get(key, 0) + sign * account.balance
     return [
         (label, money(amount, currency))
-        for kind, label in _BALANCES.items()
+        for kind, label in called.items()
         for (found, currency), amount in sums.items()
-        if found == kind
+        if found == kind and (amount or kind != _Kind.SETTLEMENT_PAYABLE)
     ]
 
 

@@ -1,11 +1,11 @@
 """What this app adds to the start page: tasks, what a merchant is owed and paid, and what was sold by day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 
 from django.db import OperationalError
-from django.db.models import F
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -17,14 +17,15 @@ from onboarding.models import ReviewItem
 from onboarding.portal.reviews import waiting_of
 from payments.forms.amounts import amount_in_words
 from payments.models import LedgerAccount, Settlement, Transfer
-from payments.portal.deposit_facts import page_of as page_of_deposit
-from payments.portal.deposit_facts import state_badge
+from payments.portal.deposit_states import page_of as page_of_deposit
+from payments.portal.deposit_states import state_badge
 from payments.portal.facts import Notice, notice, own_balance_facts
 from payments.portal.settlement_facts import page_of as page_of_settlement
-from payments.portal.volume import Volume, deposits_chart, sales_chart, volumes
+from payments.portal.unresolved import unresolved_attempts
+from payments.portal.volume import Volume, deposits_chart, failed_sales_url, period, sales_chart, volumes
 from portal.design.values import day, moment, money
 from portal.home import Card, Task, Waiting, register_card, register_task
-from providers.models import Attempt
+from resources.timeouts import took_too_long
 from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.roles import Permission, Role
@@ -68,8 +69,7 @@ def _settlements(by: Actor, most: int) -> Waiting:
 
 
 def _unresolved(by: Actor, most: int) -> Waiting:
-    unknown = Attempt.objects.visible_to(by).of_unknown_outcome(timezone.now())
-    return Waiting(unknown.values("pk")[:most].count(), reverse("payments:unresolved"))
+    return Waiting(unresolved_attempts(by, most), reverse("payments:unresolved"))
 
 
 def read_standing(_request: HttpRequest, by: Actor) -> Mapping[str, Any] | None:
@@ -79,13 +79,12 @@ def read_standing(_request: HttpRequest, by: Actor) -> Mapping[str, Any] | None:
     with transaction(by=by, plans_anew=True):
         accounts = list(LedgerAccount.objects.visible_to(by))
         settlements = Settlement.objects.visible_to(by)
-        accruing = list(settlements.filter(status=Settlement.Status.PENDING).order_by("currency", "created_at"))
+        upcoming: Sequence[Settlement | None] = _upcoming(by) or [None]
         unpaid = settlements.filter(status=Settlement.Status.APPROVED, net_amount__gt=F("funded_amount"))
         owed = list(unpaid.order_by("-created_at")[:_NOTICES])
         last = _last_deposit(by)
-    upcoming = [_next(one) for one in accruing] or [_next(None)]
     return {
-        "figures": [*own_balance_facts(accounts), *upcoming, _last(last)],
+        "figures": [*own_balance_facts(accounts), *(_next(one) for one in upcoming), _last(last)],
         "notices": [*map(_unpaid, owed), *_negative(accounts)],
     }
 
@@ -98,7 +97,9 @@ def read_volume(request: HttpRequest, by: Actor) -> Mapping[str, Any]:
         with transaction(by=by, plans_anew=True):
             days = _days(span, _today(by))
             found = volumes(days, by=by)
-    except OperationalError:  # more than can be added up while somebody waits
+    except OperationalError as error:  # more than can be added up while somebody waits
+        if not took_too_long(error):
+            raise
         return {"spans": _spans(span), "is_too_long": True}
     wanted = request.GET.get("currency")
     chosen = next((one for one in found if one.currency == wanted), found[0] if found else None)
@@ -125,18 +126,24 @@ def read_volume(request: HttpRequest, by: Actor) -> Mapping[str, Any]:
     return told
 
 
+def _upcoming(by: Actor) -> list[Settlement]:
+    """Of each merchant and currency the settlement that is paid next: what waits longest for a word, else what accrues.
+
+    Of what waits with nothing to pay no deposit comes.
+    """
+    pays = Q(status=Settlement.Status.AWAITING_APPROVAL, net_amount__gt=0)
+    coming = Settlement.objects.visible_to(by).filter(pays | Q(status=Settlement.Status.PENDING))
+    first = coming.order_by("merchant_id", "currency", F("closed_at").asc(nulls_last=True))
+    return sorted(first.distinct("merchant_id", "currency"), key=lambda one: (one.currency, one.created_at))
+
+
 def _last_deposit(by: Actor) -> Transfer | None:
     """Found by the settlement that was approved last: what it pays was made after that."""
     approved = Settlement.objects.visible_to(by).filter(status=Settlement.Status.APPROVED, net_amount__gt=0)
     settlement = approved.order_by("-created_at").first()
     if settlement is None:
         return None
-    deposits = Transfer.objects.visible_to(by).filter(
-        application_id=settlement.application_id,
-        settlement_id=settlement.pk,
-        created_at__gte=settlement.approved_at,
-        subtype__in=Transfer.DEPOSITS,
-    )
+    deposits = Transfer.objects.visible_to(by).paying(settlement)
     return deposits.select_related("application").order_by("-created_at", "-id").first()
 
 
@@ -144,7 +151,10 @@ def _next(settlement: Settlement | None) -> tuple[str, SafeString]:
     if settlement is None:
         return "Next deposit", format_html("Nothing yet<small>{}</small>", "What is ready to settle gathers for it.")
     net = settlement.total_amount - settlement.total_fee
-    when = "Closes by hand" if settlement.closes_at is None else format_html("Closes {}", moment(settlement.closes_at))
+    when: object = "Waits for approval"
+    if settlement.status == Settlement.Status.PENDING:
+        closes_at = settlement.closes_at
+        when = "Closes by hand" if closes_at is None else format_html("Closes {}", moment(closes_at))
     return "Next deposit", format_html(
         '<a href="{}">{}</a><small>{}</small>', page_of_settlement(settlement), money(net, settlement.currency), when
     )
@@ -186,7 +196,7 @@ def _negative(accounts: list[LedgerAccount]) -> list[Notice]:
             "More was given back than was earned. The next sales make up for it before anything is paid.",
         )
         for account in accounts
-        if account.balance > 0
+        if account.kind == LedgerAccount.Kind.MERCHANT_BALANCE and account.balance > 0
     ]
 
 
@@ -198,7 +208,7 @@ def _failing(volume: Volume, days: list[date]) -> Notice | None:
         "warning",
         f"{volume.failed:,} of {tried:,} sales failed",
         "That is many. The reasons stand beside each of them.",
-        url=f"{_list('payments:transfers', days)}&state={Transfer.State.FAILED}",
+        url=failed_sales_url(volume, days),
         link="Failed sales",
     )
 
@@ -229,5 +239,4 @@ def _choice(label: str, *, is_current: bool, span: int, currency: str = "") -> d
 
 
 def _list(url_name: str, days: list[date]) -> str:
-    period = {"created_at.gte": days[0].isoformat(), "created_at.lte": days[-1].isoformat()}
-    return f"{reverse(url_name)}?{urlencode(period)}"
+    return f"{reverse(url_name)}?{urlencode(period(days))}"

@@ -11,24 +11,17 @@ from onboarding.portal.actions import Action
 from onboarding.switches import settlements_off
 from payments.models import Authorization, Settlement, Transfer, TransferBatch
 from payments.portal.selling import SELLS_NOTHING, debits_bank_accounts, obstacle_to_sales
-from payments.portal.settlement_acts import ready_to_settle
 from payments.portal.settlement_facts import page_of as page_of_settlement
 from payments.portal.settlement_facts import page_of_review
 from payments.portal.settlement_reviews import waiting_settlements
-from payments.services import obstacle_to_adjustment
+from payments.portal.unresolved import unresolved_attempts
+from payments.services import obstacle_to_adjustment, ready_to_settle
 from portal import subjects
 from portal.navigation import Entry, register
 from portal.subjects import Kind
-from providers.models import Attempt
 from tenancy.actors import Actor
 from tenancy.models import Application
 from tenancy.roles import Permission
-
-
-def _unresolved_attempts(by: Actor, most: int) -> int:
-    unknown = Attempt.objects.visible_to(by).of_unknown_outcome(timezone.now())
-    return unknown.values("pk")[:most].count()
-
 
 ENTRIES = (
     Entry("TRANSACTIONS", "Transfers", "payments:transfers", "transfer", Permission.VIEW_TRANSFERS, order=5),
@@ -51,7 +44,7 @@ ENTRIES = (
         "help",
         Permission.VIEW_ATTEMPTS,
         order=9,
-        waiting=_unresolved_attempts,
+        waiting=unresolved_attempts,
         waits_for=Permission.RESOLVE_ATTEMPTS,
     ),
     Entry(
@@ -157,7 +150,7 @@ def _settle_merchant(merchant: Merchant, by: Actor) -> str:
     """Where something is ready, and the worker has not taken it in yet."""
     if not by.may(Permission.MANAGE_SETTLEMENTS) or settlements_off(merchant):
         return ""
-    has_ready = ready_to_settle(merchant, by).exists()
+    has_ready = ready_to_settle(merchant, by=by, at=timezone.now()).exists()
     return reverse("payments:settle-now", args=[merchant.public_id]) if has_ready else ""
 
 

@@ -1,4 +1,4 @@
-"""Acts with money that is there already: a form, a look at what will happen, and then the act, once."""
+"""Acts that are looked at before they are done, and done once: with a form before, or without one."""
 
 import uuid
 from abc import abstractmethod
@@ -11,14 +11,33 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from jobs.models import IdempotencyKey
-from onboarding.portal.once import SentBefore, new_key, once, renew
+from onboarding.portal.once import FIELD, SentBefore, key_after, new_key, once, renew
 from payments.forms.amounts import amount_in_words
 from payments.forms.parts import PartForm
 from payments.models import Payment, Transfer
+from portal import step_up
 from portal.views import Page
 from resources import ids
 from resources.errors import DomainError
 from tenancy.transactions import transaction
+
+PROOF_TOO_OLD = "More than five minutes have passed. Nothing was done yet."
+
+
+class ConfirmedAct(Page):
+    """An act that is shown before it is done, and done once. What was refused stands above what was shown."""
+
+    template_name = "payments/confirmed_act.html"
+
+    def confirm(self, context: dict[str, Any], *, refusal: DomainError | None = None) -> HttpResponse:
+        key = self.request.POST.get(FIELD, "") if refusal else ""
+        return self.show(
+            {
+                "key": key_after(refusal, key) if refusal and key else new_key(),
+                "refusal": str(refusal) if refusal else "",
+                **context,
+            }
+        )
 
 
 class ReviewedAct(Page):
@@ -29,6 +48,8 @@ class ReviewedAct(Page):
     """
 
     review_template: ClassVar[str] = "payments/act_review.html"
+    asks_for_proof: ClassVar[bool] = False
+    """Whether whoever acts has to prove once more who they are. The address of a review holds what was filled in."""
     step: ClassVar[str]
     operation: ClassVar[str]
 
@@ -64,6 +85,8 @@ class ReviewedAct(Page):
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         self.payment = self.read(pk)
+        if self._lacks_proof():
+            return step_up.ask(request.get_full_path())
         is_review = request.GET.get("step") == "review"
         form = self.form_of(request.GET if is_review else None)
         return self._look(form) if is_review and form.is_valid() else self._show(form)
@@ -74,10 +97,17 @@ class ReviewedAct(Page):
         step = request.POST.get("step")
         if not form.is_valid() or step == "edit":
             return self._show(form)
+        review_url = f"{request.path}?{urlencode(form.sent | _REVIEW)}"
+        if self._lacks_proof():
+            messages.warning(request, PROOF_TOO_OLD)
+            return step_up.ask(review_url)
         if step == self.step:
             return self._carry_out(form)
         look = self._look(form)
-        return look if form.errors else HttpResponseRedirect(f"{request.path}?{urlencode(form.sent | _REVIEW)}")
+        return look if form.errors else HttpResponseRedirect(review_url)
+
+    def _lacks_proof(self) -> bool:
+        return self.asks_for_proof and step_up.is_due(self.request)
 
     def _look(self, form: PartForm) -> HttpResponse:
         """Say what will happen, once nothing speaks against it."""

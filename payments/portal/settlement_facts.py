@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from onboarding.models import ReviewItem
 from payments.forms.amounts import amount_in_words
 from payments.models import Settlement, SettlementEntry, Transfer
-from payments.portal.facts import Facts, Notice, instrument_name, notice
+from payments.portal.deposit_states import Standing, standing_of, state_badge
+from payments.portal.facts import Facts, Notice, in_short, instrument_name, notice, sentence
 from payments.portal.transfer_facts import kind_of
 from payments.portal.transfer_facts import page_of as page_of_transfer
 from portal.design.states import badge
@@ -29,7 +30,7 @@ EXPLAINED = {
     _Flag.VOLUME_JUMP: "More than three times what its last payouts were on average.",
     _Flag.OPEN_DISPUTES: "Buyers dispute some of its sales, and nobody knows yet how that ends.",
     _Flag.BANK_ACCOUNT_CHANGED: (
-        "The bank account that would be paid was added less than seven days before the settlement closed."
+        "The bank account that would be paid was added less than seven days before the settlement closed, or since."
     ),
     _Flag.NEGATIVE_NET: "More was given back than was earned: nothing is paid, and the next settlement starts with it.",
     _Flag.NO_BANK_ACCOUNT: "The merchant has no bank account that is enabled, so it cannot be paid.",
@@ -92,11 +93,12 @@ def closing(settlement: Settlement) -> object:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of what a settlement comes to; `is_sum` adds up those above it."""
+    """A line of what a settlement or a deposit comes to; `is_sum` adds up those above it, `url` tells more of it."""
 
     label: str
     count: int | None
     amount: SafeString
+    url: str = ""
     is_sum: bool = False
 
 
@@ -135,26 +137,21 @@ def entry_rows(entries: Iterable[SettlementEntry], settlement: Settlement) -> li
 
 
 def deposit_rows(deposits: Iterable[Transfer]) -> list[dict[str, Any]]:
+    """Rows of the table of deposits; their application is there already."""
     return [
         {
             "url": page_of_transfer(deposit),
             "cells": [
                 money(deposit.amount, deposit.currency),
-                deposit_state(deposit),
+                state_badge(deposit),
                 instrument_name(deposit),
                 day(deposit.expected_on),
-                deposit.trace_id,
+                in_short(deposit.trace_id),
                 moment(deposit.created_at),
             ],
         }
         for deposit in deposits
     ]
-
-
-def deposit_state(deposit: Transfer) -> SafeString:
-    if deposit.returned_at is not None:
-        return badge("RETURNED", label="Returned by the bank")
-    return badge(deposit.state, label="Sent" if deposit.has_succeeded else "")
 
 
 def notice_of(
@@ -175,7 +172,7 @@ def notice_of(
     if status == Status.AWAITING_APPROVAL:
         return _waiting(item, stands_against)
     if status == Status.CANCELLED:
-        text = f"{_sentence(settlement.reason)} Nothing was paid; what was in it goes with the next settlement."
+        text = f"{sentence(settlement.reason)} Nothing was paid; what was in it goes with the next settlement."
         return notice("error", "Rejected", text)
     return _approved(settlement, deposits, returns, by)
 
@@ -210,11 +207,19 @@ def _approved(
         return notice("info", f"Being paid to {to}", "The bank is being asked. Nothing has to be done.")
     if newest is None:
         return notice("info", "Approved", "It is being paid.")
-    day_told = (
-        f"{newest.expected_on:%A}, {newest.expected_on.day} {newest.expected_on:%B %Y}" if newest.expected_on else ""
-    )
-    text = f"The bank should have it on {day_told}." if day_told else "The bank has taken it."
-    return notice("success", f"Paid to {instrument_name(newest)}", text)
+    return _paid(deposits, instrument_name(newest))
+
+
+def _paid(deposits: Sequence[Transfer], to: str) -> Notice:
+    """All of it was sent: it is paid once each deposit is."""
+    moving = [deposit for deposit in deposits if standing_of(deposit) == Standing.ON_ITS_WAY]
+    days = [deposit.expected_on for deposit in moving or deposits if deposit.expected_on]
+    last = max(days, default=None)
+    told = f"{last:%A}, {last.day} {last:%B %Y}" if last else ""
+    if moving:
+        text = f"The bank should have it on {told}." if told else "The bank has taken it."
+        return notice("info", f"On its way to {to}", text)
+    return notice("success", f"Paid to {to}", f"It should be on the bank account since {told}.")
 
 
 def _to_pay(left: int, currency: str, newest: Transfer | None, returns: Mapping[Any, Transfer], by: Actor) -> Notice:
@@ -226,10 +231,10 @@ def _to_pay(left: int, currency: str, newest: Transfer | None, returns: Mapping[
     )
     if newest is not None and newest.returned_at is not None:
         found = returns.get(newest.pk)
-        why = _sentence(": ".join(found.messages)) if found is not None and found.messages else "It gave no reason."
+        why = sentence(": ".join(found.messages)) if found is not None and found.messages else "It gave no reason."
         return notice("error", f"The bank returned the deposit: {amount} is to be paid", f"{why} {remedy}")
     if newest is not None and newest.has_failed:
-        why = _sentence(newest.failure_message or "The provider gave no reason")
+        why = sentence(newest.failure_message or "The provider gave no reason")
         return notice("error", f"The deposit failed: {amount} is to be paid", f"{why} {remedy}")
     text = "The rest of it was paid or is under way." if newest is not None else "Nothing of it was paid yet."
     return notice("warning", f"{amount} is still to be paid", text)
@@ -300,7 +305,3 @@ def _label(flag: str) -> str:
 
 def _title(flag: str) -> str:
     return EXPLAINED.get(_Flag(flag), "") if flag in _Flag.values else ""
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -2,11 +2,12 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -34,12 +35,17 @@ from payments.forms.amounts import amount_in_words
 from payments.models import Settlement
 from payments.portal.exports import DECIDED_SETTLEMENTS, WAITING_SETTLEMENTS
 from payments.portal.filters import DecidedSettlementPanel, WaitingSettlementPanel
+from payments.portal.reviewed import PROOF_TOO_OLD
 from payments.portal.settlement_facts import flag_tags, net_with_parts, page_of_review
 from payments.services import NoBankAccount
+from payments.services.settlement_flags import flags_before_paying
+from payments.services.two_people import refuse_lone_approval, touched_by
+from portal import step_up
 from portal.design.states import badge
 from portal.design.values import moment, money
 from portal.views import COUNTED, counted_words
 from resources import ids
+from resources.errors import DomainError
 from tenancy.actors import Actor
 from tenancy.transactions import transaction
 
@@ -154,7 +160,8 @@ class SettlementDecisionForm(DecisionForm):
 class DecideSettlements(DecideItems):
     """Settlements: the ticked ones, or with `all` those that match the filters, the longest waiting first.
 
-    What is sent names each of them, with the net and the bank account that were shown: nothing else is approved.
+    What is sent names each of them, with the net and the bank account that were shown: nothing else is approved. Who
+    approves proves once more who they are, since that pays.
     """
 
     section = SECTION
@@ -185,6 +192,24 @@ class DecideSettlements(DecideItems):
 
     matching: int | None = None
 
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if self._pays(request.GET) and step_up.is_due(request):
+            return step_up.ask(request.get_full_path())
+        return super().get(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not (self._pays(request.POST) and step_up.is_due(request)):
+            return super().post(request)
+        messages.warning(request, PROOF_TOO_OLD)
+        preview = request.GET.copy()
+        preview["action"], preview["reason"] = request.POST["action"], request.POST.get("reason", "")
+        if "all" not in preview:
+            preview.setlist("selected", request.POST.getlist("selected")[: AT_ONCE + 1])
+        return step_up.ask(f"{request.path}?{preview.urlencode()}")
+
+    def _pays(self, told: QueryDict) -> bool:
+        return ACTIONS.get(told.get("action", "")) == _Outcome.ACCEPTED
+
     def selected(self, told: QueryDict) -> list[str]:
         if "all" not in told:
             return super().selected(told)
@@ -199,28 +224,42 @@ class DecideSettlements(DecideItems):
     def look(self, items: Sequence[ReviewItem], outcome: ReviewItem.Outcome) -> list[Look]:
         shown = keys_shown(items, self.actor)
         settlements = settlements_of(items, self.actor)
-        accounts = accounts_by_identity(settlements.values(), self.actor)
-        return [self._look(item, settlements[item.entity_id], accounts, outcome, shown) for item in items]
+        accounts = accounts_to_pay(settlements.values(), self.actor)
+        ask_for_two = [item for item in items if item.is_open and item.application.maker_checker_enabled]
+        is_approval = outcome == _Outcome.ACCEPTED
+        touched = touched_by(self.actor, ask_for_two, accounts.values()) if ask_for_two and is_approval else ()
+        looks = []
+        for item in items:
+            settlement = settlements[item.entity_id]
+            account = accounts.get((settlement.identity_id, settlement.currency)) if _net(settlement) > 0 else None
+            stands_against = why_not(item, outcome, self.actor, shown=shown)
+            if is_approval:
+                stands_against = (
+                    stands_against
+                    or _obstacle(item, settlement, account)
+                    or _why_not_alone(item, account, self.actor, touched)
+                )
+            looks.append(self._look(item, settlement, account, outcome, stands_against))
+        return looks
 
     def _look(
         self,
         item: ReviewItem,
         settlement: Settlement,
-        accounts: Mapping[uuid.UUID, list[PaymentInstrument]],
+        paid_to: PaymentInstrument | None,
         outcome: ReviewItem.Outcome,
-        shown: set[uuid.UUID],
+        stands_against: str,
     ) -> Look:
-        paid_to = next(iter(accounts.get(settlement.identity_id, [])), None)
-        is_approval = outcome == _Outcome.ACCEPTED
         hidden = {f"net_{item.public_id}": str(_net(settlement))}
-        if is_approval and paid_to is not None and _net(settlement) > 0:
-            hidden[f"destination_{item.public_id}"] = paid_to.public_id
+        if outcome == _Outcome.ACCEPTED and _net(settlement) > 0:
+            settlement.flags = flags_before_paying(settlement, paid_to)
+            if paid_to is not None:
+                hidden[f"destination_{item.public_id}"] = paid_to.public_id
         return Look(
             item,
             title=merchant_title(item.merchant),
             will=_what_will_happen(settlement, outcome, paid_to),
-            why_not=why_not(item, outcome, self.actor, shown=shown)
-            or (_obstacle(item, settlement, paid_to) if is_approval else ""),
+            why_not=stands_against,
             cells=(money(_net(settlement), settlement.currency), flag_tags(settlement), item.application.name),
             hidden=hidden,
             told=settlement,
@@ -292,8 +331,8 @@ def settlements_of(items: Sequence[ReviewItem], by: Actor) -> dict[uuid.UUID, Se
     return {settlement.pk: settlement for settlement in found.select_related("destination")}
 
 
-def accounts_by_identity(settlements: Any, by: Actor) -> dict[uuid.UUID, list[PaymentInstrument]]:
-    """The bank accounts that each can be paid to, the newest first; call it in a transaction."""
+def accounts_to_pay(settlements: Iterable[Settlement], by: Actor) -> dict[tuple[uuid.UUID, str], PaymentInstrument]:
+    """By identity and currency, the newest bank account that can be paid; call it in a transaction."""
     wanted = list(settlements)
     accounts = PaymentInstrument.objects.visible_to(by).filter(
         application_id__in={settlement.application_id for settlement in wanted},
@@ -301,10 +340,7 @@ def accounts_by_identity(settlements: Any, by: Actor) -> dict[uuid.UUID, list[Pa
         type=PaymentInstrument.Type.BANK_ACCOUNT,
         enabled=True,
     )
-    found: dict[uuid.UUID, list[PaymentInstrument]] = {}
-    for account in accounts.order_by("-created_at", "-id"):
-        found.setdefault(account.identity_id, []).append(account)
-    return found
+    return {(account.identity_id, account.currency): account for account in accounts.order_by("created_at", "id")}
 
 
 def waiting_settlements(by: Actor, most: int) -> int:
@@ -323,7 +359,20 @@ def _obstacle(item: ReviewItem, settlement: Settlement, paid_to: PaymentInstrume
     """What the approval would be refused for, as far as it is known before."""
     if off := settlements_off(item.merchant):
         return off.text
-    return str(NoBankAccount()) if _net(settlement) > 0 and paid_to is None else ""
+    return str(NoBankAccount(settlement.currency)) if _net(settlement) > 0 and paid_to is None else ""
+
+
+def _why_not_alone(
+    item: ReviewItem, paid_to: PaymentInstrument | None, by: Actor, touched: Collection[uuid.UUID]
+) -> str:
+    """Why two are asked for and the actor would be the only one."""
+    if not item.application.maker_checker_enabled:
+        return ""
+    try:
+        refuse_lone_approval(item, paid_to, by=by, touched=touched)
+    except DomainError as error:
+        return str(error)
+    return ""
 
 
 def _what_will_happen(settlement: Settlement, outcome: ReviewItem.Outcome, paid_to: PaymentInstrument | None) -> str:

@@ -109,7 +109,8 @@ class SettlementPage(Page):
         with transaction(by=by, plans_anew=True):
             settlement = find_settlement(pk, by)
             deposits = deposits_of(settlement, by)
-            returns = _returns_of(deposits, by)
+            bank_returns = Transfer.objects.visible_to(by).bank_returns(deposits)
+            returns = {back.parent_id: back for back in bank_returns}
             item = item_of(settlement, by) if by.may(Permission.VIEW_REVIEWS) else None
             mark = mark_of(settlement, *deposits, *([item] if item else []))
             if shows_already(request, mark):
@@ -203,23 +204,18 @@ class SettlementPage(Page):
 def find_settlement(pk: str, by: Actor) -> Settlement:
     """The settlement with all that its pages tell joined; call it in a transaction. Raises NotVisible."""
     joined = Settlement.objects.visible_to(by).select_related(
-        "application", "processor", "merchant", "identity", "destination"
+        "application", "processor", "merchant__application", "identity", "destination"
     )
     found: Settlement = find(joined, pk)
     return found
 
 
 def deposits_of(settlement: Settlement, by: Actor) -> list[Transfer]:
-    """What pays it, newest first. What is in it was made before it was approved, so none of that is read."""
-    if settlement.approved_at is None:
-        return []
-    paid = Transfer.objects.visible_to(by).filter(
-        application_id=settlement.application_id,
-        settlement=settlement,
-        created_at__gte=settlement.approved_at,
-        subtype__in=Transfer.DEPOSITS,
-    )
-    return list(paid.order_by("-created_at", "-id")[:_DEPOSITS])
+    """What pays it, newest first, with its application."""
+    found = list(Transfer.objects.visible_to(by).paying(settlement).order_by("-created_at", "-id")[:_DEPOSITS])
+    for deposit in found:
+        deposit.application = settlement.application
+    return found
 
 
 def settlement_trail(settlement: Settlement, *here: str) -> list[tuple[str, str]]:
@@ -233,17 +229,6 @@ def settlement_trail(settlement: Settlement, *here: str) -> list[tuple[str, str]
 def shows_flags(by: Actor) -> bool:
     """Flags are for those who look after merchants, not for the merchants."""
     return by.role != Role.MERCHANT
-
-
-def _returns_of(deposits: list[Transfer], by: Actor) -> dict[Any, Transfer]:
-    """The banks' returns, by the deposit."""
-    returned = [deposit.pk for deposit in deposits if deposit.returned_at is not None]
-    if not returned:
-        return {}
-    found = Transfer.objects.visible_to(by).filter(
-        application_id=deposits[0].application_id, parent_id__in=returned, subtype=Transfer.Subtype.SYSTEM
-    )
-    return {back.parent_id: back for back in found}
 
 
 def _parties(settlement: Settlement, by: Actor) -> list[dict[str, str]]:

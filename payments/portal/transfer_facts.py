@@ -23,6 +23,7 @@ from payments.portal.facts import (
     link,
     notice,
     paying,
+    sentence,
 )
 from portal.attempts import why_unknown
 from portal.design.states import badge, tag, words
@@ -77,10 +78,15 @@ def page_of(transfer: Transfer) -> str:
 
 
 def signed_amount(transfer: Transfer) -> SafeString:
-    """Below zero where the money goes out; of an adjustment, where it is taken from the merchant."""
-    comes_in = not transfer.takes if transfer.is_adjustment else transfer.type == Transfer.Type.DEBIT
-    sign = 1 if comes_in else -1
+    """Below zero where the money goes out; of an adjustment, where it is taken from the merchant. Parent joined."""
+    sign = 1 if _comes_in(transfer) else -1
     return money(sign * transfer.amount, transfer.currency)
+
+
+def _comes_in(transfer: Transfer) -> bool:
+    if transfer.is_adjustment:
+        return not transfer.takes
+    return transfer.type == Transfer.Type.DEBIT or transfer.is_returned_deposit
 
 
 def state_in_list(transfer: Transfer) -> SafeString:
@@ -192,8 +198,7 @@ def _notice_of_return(transfer: Transfer, bank_return: Transfer | None) -> Notic
 
 def _why_returned(bank_return: Transfer) -> str:
     """Its code and what that means: R01: There is not enough money on the account."""
-    reason = ": ".join(bank_return.messages) or "The bank gave no reason"
-    return reason if reason.endswith(".") else f"{reason}."
+    return sentence(": ".join(bank_return.messages) or "The bank gave no reason")
 
 
 def _notice_of_failure(transfer: Transfer, kind: Kind) -> Notice:

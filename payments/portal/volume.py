@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from payments.forms.amounts import amount_in_words
 from payments.models import Transfer
+from payments.portal.deposit_filters import SENT
 from portal.charts import Series, bar_chart
 from portal.design.values import money
 from tenancy.actors import Actor
@@ -64,15 +65,29 @@ def sales_chart(volume: Volume, days: Sequence[date]) -> dict[str, Any]:
         volume,
         days,
         [
-            Series("Sales", [volume.sales[on] for on in days], [_transfers(on, Type.DEBIT) for on in days]),
-            Series("Refunds", [volume.refunds[on] for on in days], [_transfers(on, Type.REVERSAL) for on in days]),
+            Series(name, [amounts[on] for on in days], [_transfers(volume, kind, State.SUCCEEDED, [on]) for on in days])
+            for name, amounts, kind in (
+                ("Sales", volume.sales, Type.DEBIT),
+                ("Refunds", volume.refunds, Type.REVERSAL),
+            )
         ],
     )
 
 
 def deposits_chart(volume: Volume, days: Sequence[date]) -> dict[str, Any]:
-    urls = [f"{reverse('payments:deposits')}?{_on(on)}" for on in days]
+    told = {"currency": volume.currency, "state": SENT}
+    urls = [f"{reverse('payments:deposits')}?{urlencode(told | period([on]))}" for on in days]
     return _chart("Deposits by day", volume, days, [Series("Deposits", [volume.deposits[on] for on in days], urls)])
+
+
+def failed_sales_url(volume: Volume, days: Sequence[date]) -> str:
+    """The list of those that `failed` counts."""
+    return _transfers(volume, Type.DEBIT, State.FAILED, days)
+
+
+def period(days: Sequence[date]) -> dict[str, str]:
+    """What lists are narrowed by to rows of these days, the first to the last."""
+    return {"created_at.gte": days[0].isoformat(), "created_at.lte": days[-1].isoformat()}
 
 
 def _chart(title: str, volume: Volume, days: Sequence[date], series: Sequence[Series]) -> dict[str, Any]:
@@ -100,12 +115,9 @@ def _add(volume: Volume, row: Mapping[str, Any]) -> None:
         volume.refunds[on] += total
 
 
-def _transfers(on: date, kind: str) -> str:
-    return f"{reverse('payments:transfers')}?{urlencode({'type': kind, 'state': State.SUCCEEDED})}&{_on(on)}"
-
-
-def _on(on: date) -> str:
-    return urlencode({"created_at.gte": on.isoformat(), "created_at.lte": on.isoformat()})
+def _transfers(volume: Volume, kind: Transfer.Type, state: Transfer.State, days: Sequence[date]) -> str:
+    told = {"type": kind.value, "state": state.value, "currency": volume.currency, "never_settled": "false"}
+    return f"{reverse('payments:transfers')}?{urlencode(told | period(days))}"
 
 
 def _is(condition: Q) -> Expression:

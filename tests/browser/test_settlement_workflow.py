@@ -132,7 +132,7 @@ def test_settlement_is_followed_to_its_deposit(sign_in: SignIn, stack: Stack) ->
     page.get_by_role("button", name=f"Approve {elm}").dblclick()
     row(page, elm).get_by_role("link").click()
 
-    expect(page.get_by_text("Paid to Bank account •••• 0016", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("On its way to Bank account •••• 0016", exact=True)).to_be_visible(timeout=30_000)
     expect(page.locator("#deposits tbody tr")).to_have_count(1)
     for viewport in (DESKTOP, PHONE):
         page.set_viewport_size(viewport)

@@ -13,6 +13,8 @@ from tenancy.roles import Role
 from tenancy.transactions import transaction
 from tests.factories.tenancy import make_person
 
+CONFIRM = "/dashboard/account/confirm/"
+
 
 def browser(role: Role, application: Application | None = None, identity: Identity | None = None) -> Client:
     """Somebody of that role who has signed in, of those it is for; each call is somebody else."""

@@ -27,7 +27,7 @@ class SettledShop(Shop):
     """A shop with a bank account."""
 
     def __init__(self, name: str = "Own", *, account: dict[str, Any] | None = None, **config: Any) -> None:
-        super().__init__(name, **config)
+        super().__init__(name, **({"allow_split_payouts": True} | config))
         self.bank_account = make_bank_account(self.identity, **(account or {}))
 
     @classmethod

@@ -1,13 +1,18 @@
 """Crediting and debiting a merchant by hand: the form, the look before the act, and what pages tell of it."""
 
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from payments.models import Transfer
 from tenancy.models import Processor
 from tenancy.roles import Role
 from tests.factories.payments import make_merchant, make_processor
-from tests.portal.pages import browser, rows, text_of
+from tests.portal.pages import CONFIRM, browser, rows, text_of
 from tests.portal.shop import TRANSFERS, Shop, hidden_of, page_of
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +77,19 @@ def test_sent_twice_adjusts_once(shop: Shop) -> None:
     assert first.status_code == second.status_code == 302
     assert first["Location"] == second["Location"] == page_of(made)
     assert "Nothing was done a second time" in text_of(client.get(page_of(made)))
+
+
+def test_adjustment_asks_for_a_proof(shop: Shop) -> None:
+    client = shop.browser(Role.PLATFORM)
+    told = filled(client, shop)
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=True):
+        answers = [client.get(form_url(shop)), client.post(form_url(shop), told)]
+
+    assert {answer["Location"].partition("?")[0] for answer in answers} == {CONFIRM}
+    assert adjustments() == []
+    (address,) = parse_qs(urlsplit(answers[1]["Location"]).query)["next"]
+    assert "Credit 7.00 USD?" in text_of(client.get(address))
 
 
 @pytest.mark.parametrize(

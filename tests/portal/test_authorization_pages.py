@@ -518,7 +518,7 @@ def test_void_without_a_key_is_refused(shop: Shop) -> None:
 
     answer = client.post(void_of(hold))
 
-    assert "It was not voided" in text_of(answer)
+    assert "It was not done" in text_of(answer)
     assert anew(hold).void_state == VoidState.UNATTEMPTED
 
 

@@ -12,6 +12,7 @@ from onboarding.services import update_payment_instrument
 from payments import services
 from payments.models import Settlement, Transfer
 from payments.portal.deposit_filters import DepositPanel
+from payments.portal.deposit_states import standing_of
 from tenancy.actors import system
 from tenancy.roles import Role
 from tenancy.transactions import transaction
@@ -24,6 +25,7 @@ from tests.portal.settled import page_of as page_of_settlement
 pytestmark = pytest.mark.django_db
 
 LIST = "/dashboard/deposits/"
+MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH} None"
 LIST_BUDGET, PAGE_BUDGET = 19, 21
 DAY = timedelta(days=1).total_seconds()
 
@@ -75,7 +77,7 @@ def test_page_adds_up_what_made_it(shop: SettledShop) -> None:
 
     answer = shop.browser(Role.MERCHANT).get(page_of(deposit))
 
-    told = [(part.label, part.count, text_of_money(part.amount)) for part in answer.context["parts"]]
+    told = [(part.label, part.count, text_of_money(part.amount)) for part in answer.context["lines"]]
     assert told == [
         ("Sales", 2, "120.00 USD"),
         ("Refunds and bank returns", 1, "\N{MINUS SIGN}10.00 USD"),
@@ -85,7 +87,7 @@ def test_page_adds_up_what_made_it(shop: SettledShop) -> None:
     ]
     assert deposit.amount == settlement.net_amount == 10_700
     client = shop.browser(Role.MERCHANT)
-    assert {client.get(part.url).status_code for part in answer.context["parts"]} == {200}
+    assert {client.get(part.url).status_code for part in answer.context["lines"]} == {200}
 
 
 def test_parts_of_a_settlement_tell_of_each_other(shop: SettledShop) -> None:
@@ -106,8 +108,47 @@ def test_parts_of_a_settlement_tell_of_each_other(shop: SettledShop) -> None:
     words = text_of(answer)
     assert "A part of a settlement of 100.00 USD" in words
     assert "\N{MINUS SIGN}60.00 USD This deposit 40.00 USD" in words
-    *_, other = answer.context["parts"]
+    assert "Still to be paid" not in words
+    *_, other = answer.context["lines"]
     assert (other.label, other.url) == ("Paid by another deposit", page_of(first))
+
+
+def test_what_is_still_to_be_paid_is_a_part(shop: SettledShop) -> None:
+    settlement = shop.closed(10_000)
+    services.pay_part(
+        settlement=settlement,
+        amount=4_000,
+        destination_id=shop.bank_account.pk,
+        by=system("test"),
+        at=timezone.now(),
+    )
+    shop.work()
+    (deposit,) = shop.deposits()
+
+    words = text_of(shop.browser(Role.MERCHANT).get(page_of(deposit)))
+
+    assert f"Net {NONE} 100.00 USD Still to be paid {NONE} {MINUS}60.00 USD This deposit 40.00 USD" in words
+
+
+def test_returned_deposit_pays_nothing(closed_account: SettledShop) -> None:
+    shop = closed_account
+    (returned,) = shop.deposits()
+    client = shop.browser(Role.MERCHANT)
+
+    alone = text_of(client.get(page_of(returned)))
+    again = services.fund_settlement(
+        settlement=settlement_of(returned),
+        amount=10_000,
+        destination_id=make_bank_account(shop.identity, account_number="123456").pk,
+        by=system("test"),
+        at=timezone.now(),
+    )
+    shop.work()
+    replaced, other = (text_of(client.get(page_of(deposit))) for deposit in (returned, again))
+
+    assert f"Net {NONE} 100.00 USD Still to be paid {NONE} {MINUS}100.00 USD This deposit 0.00 USD" in alone
+    assert f"Net {NONE} 100.00 USD Paid by another deposit {NONE} {MINUS}100.00 USD This deposit 0.00 USD" in replaced
+    assert f"Net {NONE} 100.00 USD This deposit 100.00 USD" in other
 
 
 def test_returned_deposit_tells_why_and_what_to_do(closed_account: SettledShop) -> None:
@@ -218,9 +259,37 @@ def test_list_and_report_are_taken_as_files(closed_account: SettledShop) -> None
     assert row == reported
     assert (row["Id"], row["Amount"], row["Currency"]) == (deposit.public_id, "100.00", "USD")
     assert row["Expected"] == f"{deposit.expected_on}"
-    assert row["Returned"].endswith("Z")
+    assert (row["State"], row["Returned"][-1]) == ("RETURNED", "Z")
     assert [total["count"] for total in page.context["totals"]] == ["1"]
+    assert "Returned 1 100.00 USD" in text_of(page)
     assert ask(client, "deposits", f"start_date={today}&end_date={today}", "XLSX").status_code == 200
+
+
+def test_files_and_pages_tell_the_same_of_a_deposit(shop: SettledShop) -> None:
+    ahead = SettledShop("Ahead")
+    for each in (shop, ahead):
+        each.paid(1_000)
+    ahead.pass_time(5 * DAY)
+    for changes in ({"state": "FAILED", "failure_code": "LOST"}, {"returned_at": timezone.now()}):
+        if "returned_at" in changes:
+            shop.paid(2_000)
+        else:
+            shop.decided(shop.closed(3_000), "ACCEPTED")
+        *_, deposit = shop.deposits()
+        with transaction(by=system("test")):
+            Transfer.objects.filter(pk=deposit.pk).update(**changes)
+    deposits = [*shop.deposits(), *ahead.deposits()]
+    client = shop.browser(Role.PLATFORM)
+    pages = {page.pk: page for page in client.get(LIST).context["resources"]}
+
+    exported = {row["Id"]: row["State"] for row in taken(client, "deposit-list")}
+
+    told = [exported[deposit.public_id] for deposit in deposits]
+    assert told == ["ON_ITS_WAY", "FAILED", "RETURNED", "PAID"]
+    assert told == [standing_of(pages[deposit.pk]).value for deposit in deposits]
+    today = timezone.now().date()
+    report = client.get(f"/dashboard/reports/?report=deposits&start_date={today}&end_date={today + timedelta(days=9)}")
+    assert [total["count"] for total in report.context["totals"]] == ["1"] * 4
 
 
 def test_cost_does_not_grow_with_rows(shop: SettledShop) -> None:

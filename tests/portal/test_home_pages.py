@@ -1,6 +1,7 @@
 """The start page: what waits for whoever signs in, and what was sold and paid by day."""
 
 import re
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from tenancy.roles import Role
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_merchant_identity
 from tests.factories.payments import make_merchant
-from tests.portal.pages import browser, text_of
+from tests.portal.pages import browser, rows, text_of
 from tests.portal.settled import SettledShop
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,16 @@ def volume_of(answer: Any) -> Any:
 
 def totals_of(chart: Any) -> dict[str, str]:
     return {key["label"]: re.sub(r"<[^>]+>", "", key["total"]) for key in chart["keys"]}
+
+
+def copy_of(transfer: Transfer, **values: Any) -> None:
+    """Another row that is like it but for these values."""
+    row = copy(transfer)
+    row.pk = ids.new_id()
+    for name, value in values.items():
+        setattr(row, name, value)
+    with transaction(by=system("test")):
+        row.save(force_insert=True)
 
 
 def backdate(transfer: Transfer, days: int) -> None:
@@ -77,6 +88,28 @@ def test_merchant_sees_what_is_owed_comes_and_came(shop: SettledShop) -> None:
     assert "Next deposit 25.00 USD Closes" in words
     assert "Last deposit 97.00 USD Expected" in words
     assert "did not reach you" not in words
+
+
+def test_closed_settlement_is_what_comes_next_until_it_is_paid(shop: SettledShop) -> None:
+    settlement = shop.closed(10_000, fee=300)
+    shop.accrued(2_500)
+    client = shop.browser(Role.MERCHANT)
+
+    waiting = text_of(home(client))
+    shop.decided(settlement, "ACCEPTED")
+    shop.work()
+    paid = text_of(home(client))
+
+    assert "Your balance 25.00 USD Closed, to be paid 97.00 USD Next deposit 97.00 USD Waits for approval" in waiting
+    assert "Your balance 25.00 USD Next deposit 25.00 USD Closes" in paid
+
+
+def test_settlement_that_pays_nothing_does_not_come_next(shop: SettledShop) -> None:
+    shop.paid(10_000)
+    shop.refund(rows(Transfer)[0], 4_000)
+    shop.closed()
+
+    assert "Next deposit Nothing yet" in text_of(home(shop.browser(Role.MERCHANT)))
 
 
 def test_nothing_sold_yet_teaches(shop: SettledShop) -> None:
@@ -114,6 +147,24 @@ def test_row_of_a_day_leads_to_its_transfers(shop: SettledShop) -> None:
     assert today["cells"][1]["url"] == ""
 
 
+def test_links_lead_to_what_was_counted_and_nothing_else(shop: SettledShop) -> None:
+    sale, failed = shop.sale(10_000), [shop.sale(102) for _ in range(5)]  # declined by the sandbox
+    pulled = {"operation_key": "PULL_FROM_CARD", "ready_to_settle_upon": None, "ready_to_settle_at": None}
+    given_back = {"type": "REVERSAL", "parent": sale, "source": None, "destination": shop.card}
+    for row, values in ((sale, pulled), (failed[0], pulled), (failed[0], given_back), (failed[0], {"currency": "EUR"})):
+        copy_of(row, **values)
+    client = shop.browser(Role.MERCHANT)
+    found = volume_of(home(client))
+    today, *_ = found["sales"]["rows"]
+
+    listed = [
+        {row.pk for row in client.get(url).context["resources"]}
+        for url in (today["cells"][0]["url"], found["failing"]["url"])
+    ]
+
+    assert listed == [{sale.pk}, {row.pk for row in failed}]
+
+
 def test_deposit_stands_in_its_chart_and_not_among_sales(shop: SettledShop) -> None:
     shop.paid(10_000, fee=300)
     client = shop.browser(Role.MERCHANT)
@@ -135,6 +186,7 @@ def test_returned_deposit_needs_attention_and_counts_nowhere() -> None:
     answer = home(shop.browser(Role.MERCHANT))
 
     assert "100.00 USD did not reach you" in text_of(answer)
+    assert "Closed, to be paid 100.00 USD" in text_of(answer)
     assert "Last deposit 100.00 USD" in text_of(answer)
     assert volume_of(answer)["deposits"]["has_values"] is False
     assert totals_of(volume_of(answer)["sales"])["Refunds"] == "0.00 USD"

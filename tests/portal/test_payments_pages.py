@@ -144,9 +144,9 @@ def test_filters_by_ids_find_what_they_name(shop: Shop) -> None:
     ("query", "message"),
     [
         ("amount=twelve", "Enter an amount like 1,250.00."),
-        ("amount.gte=12.505", "At most 2 decimal places."),
+        ("amount.gte=12.5055", "At most 3 decimal places."),
         ("amount.lt=-1", "Must be at least 0."),
-        ("amount=99999999999999", "At most 12 digits."),
+        ("amount=99999999999999", "At most 13 digits."),
         ("state=LOST", "Choose one of the list."),
     ],
 )

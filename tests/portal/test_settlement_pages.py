@@ -1,6 +1,11 @@
 """Pages of settlements in process: what they tell, what may be done from them, by whom, and what they cost."""
 
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -8,6 +13,7 @@ from django.utils import timezone
 from api.filters import PublicIdFilter
 from events.models import Audit
 from onboarding.models import Merchant
+from payments import services
 from payments.models import Settlement, SettlementSchedule, Transfer
 from payments.portal.filters import SettlementPanel
 from tenancy.actors import system
@@ -15,7 +21,8 @@ from tenancy.roles import Role
 from tenancy.services import update_application
 from tenancy.transactions import transaction
 from tests.factories.payments import make_bank_account
-from tests.portal.pages import rows, text_of
+from tests.factories.tenancy import PASSWORD
+from tests.portal.pages import CONFIRM, rows, text_of
 from tests.portal.settled import SETTLEMENTS, SettledShop, page_of
 from tests.portal.shop import hidden_of
 
@@ -29,6 +36,11 @@ RETURNS_R02 = {"account_number": "123120007"}
 @pytest.fixture
 def shop() -> SettledShop:
     return SettledShop()
+
+
+def both(answer: Any) -> Any:
+    """The rows of a list, each with its cells."""
+    return zip(answer.context["resources"], answer.context["rows"], strict=True)
 
 
 def schedule_of(shop: SettledShop) -> str:
@@ -118,10 +130,15 @@ def test_page_of_a_paid_one_tells_where_the_money_is(shop: SettledShop) -> None:
     answer = shop.browser(Role.PLATFORM).get(page_of(settlement))
 
     page = text_of(answer)
-    assert "Paid to Bank account •••• 0016 The bank should have it on" in page
+    assert f"On its way to Bank account •••• 0016 The bank should have it on {deposit.expected_on:%A}" in page
+    assert f'<code title="{deposit.trace_id}">' in answer.content.decode()
     assert f"/dashboard/transfers/{deposit.public_id}/" in answer.content.decode()
     assert "Settlements to pay" in page
     assert (answer.context["close_url"], answer.context["pay_url"], answer.context["decide_url"]) == ("", "", "")
+    shop.pass_time(timedelta(days=5).total_seconds())
+    later = text_of(shop.browser(Role.PLATFORM).get(page_of(settlement)))
+    assert "Paid to Bank account •••• 0016 It should be on the bank account since" in later
+    assert "97.00 USD Paid Bank account" in later
     transfer = text_of(shop.browser(Role.PLATFORM).get(f"/dashboard/transfers/{deposit.public_id}/"))
     assert "Deposit of 97.00 USD" in transfer
     assert f"Pays {settlement.public_id}" in transfer
@@ -151,6 +168,9 @@ def test_returned_deposit_is_told_and_paid_again() -> None:
     page = client.get(page_of(settlement))
     assert "The bank returned the deposit: 100.00 USD is to be paid R02" in text_of(page)
     back = next(row for row in rows(Transfer) if row.subtype == "SYSTEM")
+    transfers = client.get("/dashboard/transfers/")
+    signs = {row.pk: MINUS in cells["cells"][0] for row, cells in both(transfers)}
+    assert (signs[shop.deposits()[0].pk], signs[back.pk]) == (True, False)
     assert "Returned deposit of 100.00 USD" in text_of(client.get(f"/dashboard/transfers/{back.public_id}/"))
     pay = page.context["pay_url"]
     form = client.get(pay)
@@ -194,6 +214,42 @@ def test_payment_that_cannot_be_is_refused_in_the_form(told: dict[str, str], err
 
     assert error in text_of(answer)
     assert len(shop.deposits()) == 1
+
+
+def test_where_no_part_is_paid_the_whole_is() -> None:
+    shop = SettledShop(account=RETURNS_R02, sandbox_profile="finix-2026", allow_split_payouts=False)
+    settlement = shop.paid(10_000)
+    shop.pass_time()
+    client = shop.browser(Role.PLATFORM)
+    pay = f"{page_of(settlement)}pay/"
+    form = hidden_of(client.get(pay)) | {"amount": "10.00", "destination": shop.bank_account.public_id, "step": "pay"}
+
+    answer = client.post(pay, form)
+    client.post(pay, form | {"amount": "100.00"})
+
+    assert "All 100.00 USD is paid at once: the processor lets no part of it be." in text_of(answer)
+    assert [deposit.amount for deposit in shop.deposits()] == [10_000, 10_000]
+
+
+def test_payment_asks_for_a_proof_and_keeps_what_was_filled_in() -> None:
+    shop = SettledShop(account=RETURNS_R02, sandbox_profile="finix-2026")
+    settlement = shop.paid(10_000)
+    shop.pass_time()
+    client = shop.browser(Role.PLATFORM)
+    pay = f"{page_of(settlement)}pay/"
+    told = hidden_of(client.get(pay)) | {"amount": "60.00", "destination": shop.bank_account.public_id}
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=True):
+        asked = [client.get(pay), *(client.post(pay, told | {"step": step}) for step in ("review", "pay"))]
+        nothing = len(shop.deposits())
+        (address,) = parse_qs(urlsplit(asked[-1]["Location"]).query)["next"]
+        back = client.post(CONFIRM, {"password": PASSWORD, "next": address})
+        review = client.get(back["Location"])
+        client.post(pay, hidden_of(review) | {"step": "pay"})
+
+    assert [answer["Location"].partition("?")[0] for answer in asked] == [CONFIRM] * 3
+    assert nothing == 1
+    assert "Pay 60.00 USD?" in text_of(review)
+    assert [deposit.amount for deposit in shop.deposits()] == [10_000, 6_000]
 
 
 def test_settlement_is_closed_once(shop: SettledShop) -> None:
@@ -294,12 +350,30 @@ def test_what_is_ready_is_settled_now(shop: SettledShop) -> None:
     answers = [client.post(f"{merchant}settle/", told, follow=True) for _ in range(2)]
 
     assert ["Settlement of 97.00 USD" in text_of(answer) for answer in answers] == [True, True]
+    assert "1 entry was taken in. The settlement is paid once it is closed and approved." in text_of(answers[0])
     assert len(rows(Settlement)) == 1
     assert "Nothing of the merchant is ready to settle." in text_of(client.get(f"{merchant}settle/"))
     update_application(
         application=shop.application, values={"settlement_enabled": False}, by=system(), at=timezone.now()
     )
     assert "Settlements are switched off" in text_of(client.get(f"{merchant}settle/"))
+
+
+def test_what_was_taken_out_is_not_ready_for_the_same_settlement(shop: SettledShop) -> None:
+    settlement = shop.accrued(10_000, 2_000)
+    removed = rows(Transfer)[0]
+    services.remove_transfers(settlement=settlement, transfer_ids=[removed.pk], by=system(), at=timezone.now())
+    merchant = f"/dashboard/merchants/{shop.merchant.public_id}/"
+    client = shop.browser()
+
+    look = client.get(f"{merchant}settle/")
+    answer = client.post(f"{merchant}settle/", {"key": "k", "currency": "USD"}, follow=True)
+
+    assert "Settle now" not in text_of(client.get(merchant))
+    assert "Nothing of the merchant is ready to settle." in text_of(look)
+    assert "Nothing more was ready." in text_of(answer)
+    services.close_settlement(settlement=settlement, by=system(), at=timezone.now())
+    assert "1 transfer 100.00 USD" in text_of(client.get(f"{merchant}settle/"))
 
 
 def test_merchant_keeps_a_schedule_of_its_own_or_follows(shop: SettledShop) -> None:
@@ -407,10 +481,12 @@ def test_merchant_is_told_no_flags_and_no_ledger_of_others(shop: SettledShop) ->
         assert "First payout" not in text_of(page)
         assert "FIRST_PAYOUT" not in text_of(page)
     assert "A person of the platform looks at it before it is paid." in text_of(pages[1])
-    assert "Settlements to pay" not in text_of(pages[1])
+    assert ["Settlements to pay" in text_of(page) for page in pages] == [False, True]
+    shop.decided(settlement, "ACCEPTED")
+    shop.work()
+    assert "Clearing at the processor" not in text_of(client.get(page_of(settlement)))
     for act in ("close", "pay", "remove", "edit"):
         assert client.post(f"{page_of(settlement)}{act}/", {"key": "k"}).status_code == 403
-    assert shop.again(settlement).status == "AWAITING_APPROVAL"
 
 
 def test_merchant_sees_its_own_alone(shop: SettledShop) -> None:

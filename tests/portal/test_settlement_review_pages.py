@@ -1,8 +1,11 @@
 """The review queue of settlements in process (WF-10): who may open it, what a preview promises, what many words do."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,8 +25,8 @@ from tenancy.roles import Role
 from tenancy.services import person_actor, update_application
 from tenancy.transactions import transaction
 from tests.factories.payments import make_bank_account
-from tests.factories.tenancy import make_person
-from tests.portal.pages import rows, text_of
+from tests.factories.tenancy import PASSWORD, make_person
+from tests.portal.pages import CONFIRM, rows, text_of
 from tests.portal.settled import DECIDE, DECIDED, QUEUE, SettledShop, page_of
 from tests.portal.test_review_pages import hold
 
@@ -254,14 +257,14 @@ def test_account_that_is_gone_is_not_replaced(shop: SettledShop, admin: Client) 
 
     answer = admin.post(DECIDE, told)
 
-    assert "is no bank account of the merchant that can be used" in text_of(answer)
+    assert "is no bank account of the merchant in USD that can be used" in text_of(answer)
     assert shop.deposits() == []
 
 
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [
-        ("no account", "The merchant has no bank account that the settlement could be paid to."),
+        ("no account", "The merchant has no bank account in USD that the settlement could be paid to."),
         ("merchant off", "Settlements are switched off for this merchant."),
         ("application off", "Settlements are switched off for all merchants of Own."),
     ],
@@ -319,6 +322,50 @@ def test_who_closed_it_does_not_approve_it_where_two_are_asked_for(
     other = shop.browser(Role.PLATFORM)
     answer = other.post(DECIDE, shown_by(preview(other, "approve", ids_of(shop, [settlement]))))
     assert "1 settlement approved" in text_of(answer)
+
+
+def test_account_in_another_currency_is_not_the_one_to_pay(shop: SettledShop, admin: Client) -> None:
+    settlement = shop.closed(10_000)
+    newer = make_bank_account(shop.identity, account_number="123456")
+    with transaction(by=system()):
+        PaymentInstrument.objects.filter(pk=newer.pk).update(currency="CAD")
+
+    look = preview(admin, "approve", ids_of(shop, [settlement]))
+
+    assert "100.00 USD is paid to Bank account •••• 0016." in text_of(look)
+
+
+def test_approval_asks_for_a_proof_and_keeps_the_reason(
+    shop: SettledShop, waiting: list[Settlement], admin: Client
+) -> None:
+    told = shown_by(preview(admin, "approve", ids_of(shop, waiting))) | {"reason": "Looked at twice."}
+    address = f"{DECIDE}?action=approve&selected={told['selected'][0]}"
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=True):
+        asked, sent = admin.get(address), admin.post(DECIDE, told)
+        rejecting = preview(admin, "reject", ids_of(shop, waiting))
+        nothing = (statuses(shop, waiting), shop.deposits())
+        back = admin.post(CONFIRM, {"password": PASSWORD, "next": parse_qs(urlsplit(sent["Location"]).query)["next"]})
+        again = admin.get(back["Location"])
+        answer = admin.post(DECIDE, shown_by(again) | {"reason": again.context["form"]["reason"].value()})
+
+    assert asked["Location"] == f"{CONFIRM}?{urlencode({'next': address})}"
+    assert nothing == (["AWAITING_APPROVAL"] * 2, [])
+    assert rejecting.context["able"] == 2
+    assert again.context["able"] == 2
+    assert "2 settlements approved" in text_of(answer)
+    assert {shop.item(settlement).reason for settlement in waiting} == {"Looked at twice."}
+
+
+def test_all_that_match_are_still_all_after_a_proof(
+    shop: SettledShop, waiting: list[Settlement], admin: Client
+) -> None:
+    matching = f"{DECIDE}?action=approve&all=yes&amount.gte=30"
+    told = shown_by(admin.get(matching))
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=True):
+        sent = admin.post(matching, told)
+
+    (address,) = parse_qs(urlsplit(sent["Location"]).query)["next"]
+    assert parse_qs(urlsplit(address).query) == {"action": ["approve"], "all": ["yes"], "amount.gte": ["30"]}
 
 
 def test_all_that_match_are_shown_and_counted(
