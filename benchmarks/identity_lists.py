@@ -1,31 +1,18 @@
 """P4 to P6 for identities: lists of 1,000,000 rows against the bare query behind each, under row security.
 
-Rows are made by SQL, for 200 applications of which a few hold most, and kept between runs. Requests are answered in
-this very process, without a web server: what is measured is what the server does. With `--admin` the portal's list is
-held against the change list of Django's admin, which a process beside this one answers.
+Rows are made by SQL, for 200 applications of which a few hold most, and kept between runs. With `--admin` the portal's
+list is held against the change list of Django's admin.
 """
 
-import base64
-import hashlib
-import os
-import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from statistics import median
 from typing import Any
 
 import psycopg
 
-from benchmarks import admin, rounds, stack
+from benchmarks import lists, rounds, stack
+from benchmarks.lists import Listed, Viewer
 from benchmarks.stack import Servers
-from benchmarks.tools import ROOT
-from config.embedded.settings import HOST
 
 APPLICATIONS = 200
-DAYS_BACK = 900
-CURSOR = {"Finix-Version": "2022-02-01"}
 
 # What is looked for, by the name it is told under; `n` is a row of the application in the middle of its list.
 FILTERS = {
@@ -89,17 +76,6 @@ SELECT gen_random_uuid(),
 FROM generate_series(%(first)s::int, %(last)s) AS n,
     LATERAL (SELECT now() - make_interval(mins => 1296000 - n) AS moment) AS made
 """
-_BATCH = 100_000
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Somebody who looks at lists: the key, the session, and the applications in sight."""
-
-    name: str
-    actor: Any
-    head: dict[str, str]
-    browser: Any
 
 
 def main() -> None:
@@ -108,23 +84,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="what the names of the filters to measure begin with")
     parser.add_argument("--admin", action="store_true", help="P6 alone: the portal beside Django's admin")
     options = parser.parse_args()
-    with stack.servers(kept=f"identities-{options.rows}-{_fingerprint()}") as servers:
+    kept = f"identities-{options.rows}-{lists.fingerprint('onboarding', 'platform/tenancy')}"
+    with stack.servers(kept=kept) as servers:
         stack.use_django(servers.environment)
         _fill(servers, options.rows)
-        viewers = _viewers()
+        viewers = lists.viewers(_busiest())
         place = _place(viewers[0])
         if options.admin:
-            _tell_beside_admin(servers, viewers[1], place, options.rounds, options.only)
+            lists.tell_beside_admin(servers, IDENTITIES, viewers[1], place, options)
             return
         for viewer in viewers:
-            _tell(servers, viewer, place, options.rounds, options.only)
-
-
-def _fingerprint() -> str:
-    """Of the migrations that rows of identities go through: what was made under others is made anew."""
-    files = sorted((ROOT / "onboarding" / "migrations").glob("0*.py"))
-    files += sorted((ROOT / "platform" / "tenancy" / "migrations").glob("0*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+            lists.tell(servers, IDENTITIES, viewer, place, options)
 
 
 def _fill(servers: Servers, rows: int) -> None:
@@ -132,18 +102,13 @@ def _fill(servers: Servers, rows: int) -> None:
         ((present,),) = owner.execute("SELECT count(*) FROM identity").fetchall()
         if present >= rows:
             return
-        applications = _applications(owner)
-        start = time.perf_counter()
-        for first in range(1, rows + 1, _BATCH):
-            last = min(first + _BATCH - 1, rows)
-            told = {"applications": applications, "count": APPLICATIONS, "first": first, "last": last}
-            owner.execute(ROWS, told)
-            print(f"{last:,} identities after {time.perf_counter() - start:.0f} s", flush=True)
+        applications = lists.copies_of_application(owner, _first_application().pk, APPLICATIONS)
+        lists.fill(owner, ROWS, {"applications": applications, "count": APPLICATIONS}, rows)
         owner.execute("VACUUM ANALYZE identity, identity_tag")
 
 
-def _applications(owner: psycopg.Connection) -> list[uuid.UUID]:
-    """The busiest, made through the services, and copies of it."""
+def _first_application() -> Any:
+    """The busiest, made through the services."""
     from django.utils import timezone
 
     from onboarding.serializers.identities import IdentityInput
@@ -155,125 +120,19 @@ def _applications(owner: psycopg.Connection) -> list[uuid.UUID]:
     body = IdentityInput(data={"entity": {"business_name": "Acme"}})
     body.is_valid(raise_exception=True)
     user, _ = create_api_user(role=Role.PARTNER, by=system("Benchmark"), at=timezone.now())
-    first = create_application(
+    return create_application(
         owner_user_id=user.pk, entity=body.validated_data["entity"], by=system("Benchmark"), at=timezone.now()
     )
-    columns = [
-        name
-        for (name,) in owner.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = 'application'"
-        ).fetchall()
-        if name not in {"id", "owner_id"}
-    ]
-    copied = owner.execute(
-        f"INSERT INTO application (id, {', '.join(columns)}) SELECT gen_random_uuid(), {', '.join(columns)}"
-        " FROM application, generate_series(2, %s) WHERE id = %s RETURNING id",
-        [APPLICATIONS, first.pk],
-    ).fetchall()
-    return [first.pk, *(key for (key,) in copied)]
 
 
-def _viewers() -> list[Viewer]:
-    """The partner with most rows, and the platform; with keys and accounts of their own for this run."""
-    from django.test import Client
-    from django.utils import timezone
-
+def _busiest() -> Any:
     from tenancy.actors import system
     from tenancy.models import Application
-    from tenancy.origins import Origin
-    from tenancy.roles import Role
-    from tenancy.services import Place, authenticate_api_user, create_api_user, create_person
     from tenancy.transactions import transaction
-    from vault.secret import Secret
 
-    by, found = system("Benchmark"), []
+    by = system("Benchmark")
     with transaction(by=by):
-        busiest = Application.objects.visible_to(by).tenants().filter(owner_id__isnull=False).earliest("created_at")
-    for name, role, application in (("partner", Role.PARTNER, busiest), ("platform", Role.PLATFORM, None)):
-        user, secret = create_api_user(role=role, application=application, by=by, at=timezone.now())
-        pair = base64.b64encode(f"{user.public_id}:{secret.reveal()}".encode()).decode()
-        person = create_person(
-            email=f"{uuid.uuid4().hex}@example.org",
-            name=name,
-            place=Place(role=role, application=application),
-            password=Secret(uuid.uuid4().hex),
-            by=by,
-            at=timezone.now(),
-        )
-        browser = Client()
-        browser.force_login(person)
-        actor = authenticate_api_user(user_id=user.public_id, secret=secret, origin=Origin())
-        found.append(Viewer(name, actor, {"Authorization": f"Basic {pair}"}, browser))
-    return found
-
-
-def _tell(servers: Servers, viewer: Viewer, place: dict[str, str], count: int, only: str) -> None:
-    from django.test import Client
-
-    print(f"\n{viewer.name}: {len(viewer.actor.application_ids)} applications; ms, medians of {count}")
-    print(f"{'':30}{'query':>9}{'API':>9}{'ratio':>8}{'counted':>9}{'portal':>9}")
-    client = Client()
-    with psycopg.connect(servers.postgres.app_url, autocommit=True) as bare:
-        told = (",".join(map(str, viewer.actor.application_ids)),)
-        bare.execute("SELECT set_config('app.applications', %s, false)", told)
-        for name, text in (FILTERS | SEARCHES).items():
-            if not name.startswith(only):
-                continue
-            query = text.format(**place)
-            sides: dict[str, Callable[[], object]] = {"query": _bare(bare, viewer, query)}
-            if name in FILTERS:
-                sides["API"] = _get(client, f"/identities?limit=20&{query}", viewer.head | CURSOR)
-            if name in FILTERS and "cursor" not in query:
-                sides["counted"] = _get(client, f"/identities?limit=20&{query}", viewer.head)
-            portal = query.replace("after_cursor", "after")
-            sides["portal"] = _get(viewer.browser, f"/dashboard/identities/?{portal}", {})
-            _line(name, sides, count)
-
-
-def _tell_beside_admin(servers: Servers, viewer: Viewer, place: dict[str, str], count: int, only: str) -> None:
-    print(f"\n{viewer.name} and Django's admin; ms, medians of {count}, and the median of the rounds' ratios")
-    print(f"{'':30}{'portal':>9}{'default':>9}{'tuned':>9}{'of default':>12}{'of tuned':>10}{'load':>7}")
-    with admin.served(servers) as ask:
-        for name, (ours, theirs) in PAGES.items():
-            if not name.startswith(only):
-                continue
-            show = _get(viewer.browser, f"/dashboard/identities/?{ours.format(**place)}", {})
-            paths = {side: f"/{side}/onboarding/identity/?{theirs.format(**place)}" for side in ("default", "tuned")}
-            sides: dict[str, Callable[[], float]] = {
-                "portal": partial(_took, show),
-                **{side: partial(ask, path) for side, path in paths.items()},
-            }
-            found = _in_turn(sides, count)
-            cells = "".join(f"{median(values):9.1f}" for values in found.values())
-            of_default, of_tuned = (rounds.ratio(found, "portal", side) for side in paths)
-            print(f"{name:30}{cells}{of_default:12.3f}{of_tuned:10.3f}{os.getloadavg()[0]:7.1f}", flush=True)
-
-
-def _took(ask: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    ask()
-    return (time.perf_counter() - start) * 1000
-
-
-def _in_turn(sides: Mapping[str, Callable[[], float]], count: int) -> dict[str, list[float]]:
-    """What each side took, after one turn each that is not told."""
-    found: dict[str, list[float]] = {side: [] for side in sides}
-    for number in range(count + 1):
-        for side, measure in sides.items():
-            took = measure()
-            if number:
-                found[side].append(took)
-    return found
-
-
-def _line(name: str, sides: dict[str, Callable[[], object]], count: int) -> None:
-    found = _in_turn({side: partial(_took, ask) for side, ask in sides.items()}, count)
-    cells = {side: f"{median(values):9.2f}" for side, values in found.items()}
-    ratio = f"{rounds.ratio(found, 'API', 'query'):8.1f}" if "API" in found else ""
-    print(
-        f"{name:30}{cells['query']}{cells.get('API', ''):>9}{ratio:>8}{cells.get('counted', ''):>9}{cells['portal']}",
-        flush=True,
-    )
+        return Application.objects.visible_to(by).tenants().filter(owner_id__isnull=False).earliest("created_at")
 
 
 def _place(viewer: Viewer) -> dict[str, str]:
@@ -297,34 +156,28 @@ def _place(viewer: Viewer) -> dict[str, str]:
     }
 
 
-def _bare(bare: psycopg.Connection, viewer: Viewer, query: str) -> Callable[[], object]:
-    """The query behind a list, over the driver, under row security, and nothing else."""
-    from django.db import connection
-    from django.http import QueryDict
-
-    from onboarding.filters import IdentitySearch
+def _model() -> Any:
     from onboarding.models import Identity
-    from resources.keyset import beyond
-    from tenancy.transactions import transaction
 
-    parameters = QueryDict(query, mutable=True)
-    cursor = parameters.pop("after_cursor", [""])[0]
-    with transaction(by=viewer.actor):
-        visible = Identity.objects.visible_to(viewer.actor)
-        rows = IdentitySearch(parameters, visible).qs
-        if cursor:
-            rows = rows.filter(beyond(visible.get(pk=Identity.parse_id(str(cursor))), older=True))
-        statement, values = rows.order_by("-created_at", "-id")[:21].query.get_compiler(connection=connection).as_sql()
-    return lambda: bare.execute(statement, values).fetchall()
+    return Identity
 
 
-def _get(client: Any, path: str, head: dict[str, str]) -> Callable[[], object]:
-    def get() -> None:
-        answer = client.get(path, headers={"Host": HOST, **head})
-        if answer.status_code != 200:
-            raise RuntimeError(f"{path}: {answer.status_code} {answer.content[:500]!r}")
+def _rows(parameters: Any, visible: Any) -> Any:
+    from onboarding.filters import IdentitySearch
 
-    return get
+    return IdentitySearch(parameters, visible).qs
+
+
+IDENTITIES = Listed(
+    api="/identities",
+    portal="/dashboard/identities/",
+    admin="onboarding/identity",
+    filters=FILTERS,
+    searches=SEARCHES,
+    looks=PAGES,
+    rows=_rows,
+    model=_model,
+)
 
 
 if __name__ == "__main__":
