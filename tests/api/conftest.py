@@ -79,7 +79,7 @@ def make_shop(name: str) -> Tenant:
     """
     application, login = make_application(name)
     identity = make_merchant_identity(application)
-    make_processor(application)
+    make_processor(application, allow_split_payouts=True)
     merchant = make_merchant(identity)
     card = make_card(identity)
     make_settlement(merchant, make_sale(merchant, card, tags={"order": "1"}))
