@@ -1,8 +1,8 @@
 """Two people where money leaves (`maker_checker_enabled`): who had a hand in what is paid does not pay it alone.
 
 A hand is taken in a settlement by closing it or taking transfers out of it, in a bank account by adding or changing it.
-What closed by its schedule was asked for by nobody: one person takes it into review, and another approves it. The
-approval stands for its amount and its account. So whoever approved may pay there what is left or came back, and for
+What closed by its schedule or by an API key was asked for by nobody: one person takes it into review, and another
+approves it. The approval stands for its amount and its account. So whoever approved may pay there what is left or came back, and for
 another account somebody else is needed. An API key is nobody, and whoever was shown its secret has its hands.
 """
 
@@ -30,8 +30,8 @@ class OwnPayout(DomainError):
 
 class NobodyAskedForIt(DomainError):
     message = (
-        "This settlement closed by its schedule. The application asks for two people: one takes it into review, and "
-        "another one approves it."
+        "No person closed this settlement. The application asks for two people: one takes it into review, and another "
+        "one approves it."
     )
 
 
@@ -45,7 +45,7 @@ def refuse_lone_approval(
     """
     if touched is None:
         touched = touched_by(by, [item], [account] if account else [])
-    if item.asked_by_kind == Author.SYSTEM and (item.reviewed_by_id is None or item.pk in touched):
+    if item.asked_by_kind != Author.PERSON and (item.reviewed_by_kind != Author.PERSON or item.pk in touched):
         raise NobodyAskedForIt
     if item.entity_id in touched:
         raise OwnPayout("took transfers out of this settlement")

@@ -48,6 +48,11 @@ class TwoPeople(Shop):
             for name in ("Ann", "Bob")
         )
 
+    def key(self) -> Actor:
+        """An API key whose secret nobody here was shown."""
+        user, _ = create_api_user(role=Role.PLATFORM, by=system(), at=timezone.now())
+        return replace(self.ann, kind=Author.API_USER, id=user.pk, name="Key")
+
     def closed_by(self, by: Actor) -> Settlement:
         return services.close_settlement(settlement=self.accrued(), by=by, at=timezone.now())
 
@@ -208,3 +213,25 @@ def test_no_key_pays_again(shop: TwoPeople, who: Callable[[], Actor]) -> None:
 
     with pytest.raises(PersonNeeded):
         shop.pay(settlement, shop.account, who())
+
+
+def test_taking_by_a_key_is_nobodys(shop: TwoPeople) -> None:
+    settlement = shop.closed_by_schedule()
+    shop.say(settlement, "MANUAL_REVIEW", shop.key())
+
+    with pytest.raises(NobodyAskedForIt):
+        shop.say(settlement, "ACCEPTED", shop.ann)
+
+    assert shop.again(settlement).status == "AWAITING_APPROVAL"
+
+
+def test_what_a_key_closed_is_taken_by_one_and_approved_by_another(shop: TwoPeople) -> None:
+    settlement = shop.closed_by(shop.key())
+
+    with pytest.raises(NobodyAskedForIt):
+        shop.say(settlement, "ACCEPTED", shop.ann)
+    shop.say(settlement, "MANUAL_REVIEW", shop.ann)
+    with pytest.raises(NobodyAskedForIt):
+        shop.say(settlement, "ACCEPTED", shop.ann)
+
+    assert shop.say(settlement, "ACCEPTED", shop.bob).status == "APPROVED"

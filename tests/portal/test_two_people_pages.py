@@ -61,8 +61,8 @@ def test_what_nobody_asked_for_is_left_out_of_an_approval(shop: SettledShop, adm
     (row,) = preview(admin, "approve", ids_of(shop, [settlement])).context["rows"]
 
     assert row["why_not"] == (
-        "This settlement closed by its schedule. The application asks for two people: one takes it into review, and "
-        "another one approves it."
+        "No person closed this settlement. The application asks for two people: one takes it into review, and another "
+        "one approves it."
     )
     assert "Left out" not in text_of(preview(admin, "reject", ids_of(shop, [settlement])))
 
