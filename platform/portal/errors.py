@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -36,6 +36,8 @@ def failed(request: HttpRequest, error: BaseException | None) -> HttpResponse:
         return unavailable(request)
     if isinstance(error, SessionInterrupted):  # signed out in another window meanwhile
         return redirect_to_login(request.get_full_path())
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent):
+        return _bare("portal/413.html", request, status=413)
     return server_error(request, status=400 if isinstance(error, SuspiciousOperation | BadRequest) else 500)
 
 

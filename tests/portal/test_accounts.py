@@ -63,6 +63,16 @@ def test_too_many_sign_ins_of_one_network_get_a_page(client: Client, ada: Person
     assert 'rel="icon"' in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    "form", [{f"field{number}": "x" for number in range(1100)}, {"password": "x" * 3_000_000}], ids=["many", "large"]
+)
+def test_form_that_is_too_large_is_told_so(client: Client, form: dict[str, str]) -> None:
+    answer = client.post(LOGIN, {"login": "ada@example.org"} | form)
+
+    assert answer.status_code == 413
+    assert "Nothing was done. Go back and send less of it." in answer.content.decode()
+
+
 def test_wrong_password_is_audited_and_told_like_an_unknown_address(client: Client, ada: Person) -> None:
     wrong = client.post(LOGIN, {"login": "ada@example.org", "password": "wrong horse 42"}).content
     unknown = client.post(LOGIN, {"login": "eve@example.org", "password": "wrong horse 42"}).content
