@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-_FORMULA = re.compile(r"""(^|[;,|\t\r\n]["'\s]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])""")
+_FORMULA = re.compile(r"""(^|[;,|\t\r\n]["'\s]*)(?=[=+\-@|\uff1d\uff0b\uff0d\uff20\t\r])""")
 """Where one would begin: first of all, and after what some spreadsheets, by their language, take for the cell's end."""
 
-_SUSPECT = re.compile(r"[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]")
+_SUSPECT = re.compile(r"[=+\-@|\uff1d\uff0b\uff0d\uff20\t\r]")
 
 
 def neutral(cell: str) -> str:
