@@ -47,6 +47,9 @@ class ChangedMeanwhile(DomainError):
     message = "Somebody else changed this in the meantime. Open it again to see how it is now."
 
 
+_LONGEST_NAMED = 100
+
+
 class NotVisible(DomainError):
     """Absent, or out of the actor's sight: the two are not told apart."""
 
@@ -54,4 +57,4 @@ class NotVisible(DomainError):
     status = 404
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"`{what}` was not found")
+        super().__init__(f"`{what if len(what) <= _LONGEST_NAMED else what[:_LONGEST_NAMED] + '…'}` was not found")
