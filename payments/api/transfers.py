@@ -79,6 +79,8 @@ class TransferViewSet(ResourceViewSet):
                 fee=body.get("fee", 0),
                 statement_descriptor=body.get("statement_descriptor"),
                 security_code=body.get("security_code"),
+                three_d_secure=body.get("three_d_secure"),
+                additional_purchase_data=body.get("additional_purchase_data"),
                 **asked,
             )
         answer = claim.kept if claim and claim.kept else self.answer_of(transfer)

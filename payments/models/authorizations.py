@@ -51,8 +51,6 @@ class Authorization(Payment):
     is_void = models.BooleanField(default=False)
     void_state = models.CharField(max_length=20, choices=VoidState, default=VoidState.UNATTEMPTED)
     voids = models.PositiveSmallIntegerField(default=0, help_text="How often a void was asked for.")
-    three_d_secure = models.JSONField(null=True, help_text="Without the proof, which lies in the vault.")
-    additional_purchase_data = models.JSONField(null=True)
 
     objects = AuthorizationQuerySet.as_manager()
 

@@ -54,6 +54,8 @@ class Payment(CopiedFromProvider, TenantResource):
     messages = models.JSONField(default=list)
     address_verification = models.CharField(max_length=40, null=True)
     security_code_verification = models.CharField(max_length=40, null=True)
+    three_d_secure = models.JSONField(null=True, help_text="Without the proof, which lies in the vault.")
+    additional_purchase_data = models.JSONField(null=True, help_text="Level 2 and 3 data.")
     instrument_type = models.CharField(max_length=30)
     instrument_name = models.CharField(max_length=40, null=True)
     instrument_last_four = models.CharField(max_length=4)

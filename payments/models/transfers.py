@@ -177,6 +177,11 @@ class Transfer(Payment):
                 | ~Q(type="ADJUSTMENT") & ~Q(subtype__in=["MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"]),
             ),
             models.CheckConstraint(
+                name="transfer_tells_of_card_sales",
+                condition=Q(three_d_secure__isnull=True, additional_purchase_data__isnull=True)
+                | Q(type="DEBIT", operation_key=None, instrument_type="PAYMENT_CARD"),
+            ),
+            models.CheckConstraint(
                 name="transfer_settled_or_never",
                 condition=Q(ready_to_settle_upon=None, ready_to_settle_at=None)
                 | Q(ready_to_settle_upon__isnull=False)

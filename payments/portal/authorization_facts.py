@@ -22,8 +22,6 @@ from providers.models import Attempt
 SOON = timedelta(days=1)
 """A hold that ends within it is told of beforehand."""
 
-_FOUND = {"AUTHENTICATED": "The cardholder was authenticated", "ATTEMPTED": "Authentication was attempted"}
-
 
 def page_of(authorization: Authorization) -> str:
     return reverse("payments:authorization", args=[authorization.public_id])
@@ -90,27 +88,6 @@ def authorization_facts(authorization: Authorization, now: datetime) -> Facts:
         ("Created", moment(a.created_at)),
         ("Updated", moment(a.updated_at)),
     ]
-
-
-def three_d_secure_facts(authorization: Authorization, *, sees_address: bool) -> Facts:
-    """What a vendor found about the cardholder; the proof lies in the vault, and comes to no page."""
-    told = authorization.three_d_secure
-    if not told:
-        return []
-    indicator = told.get("electronic_commerce_indicator", "")
-    address: Facts = [("Cardholder's IP address", code_or_none(told.get("cardholder_ip_address")))]
-    return [
-        ("Found", _FOUND.get(indicator) or words(indicator)),
-        ("Proof", "Provided"),
-        ("Transaction id", code_or_none(told.get("transaction_id"))),
-        *(address if sees_address else []),
-    ]
-
-
-def purchase_facts(authorization: Authorization) -> Facts:
-    """What was told of the purchase, level 2 and 3 data; lines of an order as their number."""
-    told = authorization.additional_purchase_data or {}
-    return [(words(name), f"{len(value)} lines" if isinstance(value, list) else value) for name, value in told.items()]
 
 
 def capture_rows(captures: Sequence[Transfer]) -> list[dict[str, Any]]:

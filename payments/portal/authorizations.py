@@ -19,14 +19,12 @@ from payments.portal.authorization_facts import (
     figures,
     notice_of_authorization,
     page_of,
-    purchase_facts,
     standing,
     standing_in_list,
-    three_d_secure_facts,
     time_left,
 )
 from payments.portal.exports import AUTHORIZATIONS
-from payments.portal.facts import instrument_name
+from payments.portal.facts import instrument_name, purchase_facts, three_d_secure_facts
 from payments.portal.filters import AuthorizationPanel
 from payments.portal.parties import parties_of
 from payments.serializers.authorizations import AuthorizationDocument

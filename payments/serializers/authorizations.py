@@ -1,53 +1,22 @@
 """Wire shapes of authorizations."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from api.documents import AnyField, DocumentSerializer, MomentField, PublicIdField
-from api.inputs import Choice, Flag, InputSerializer, ParsedText, PublicId, TagsField, Text, WholeNumber
+from api.inputs import Flag, InputSerializer, PublicId, TagsField, Text, WholeNumber
 from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.serializers.instruments import LettersField, SecurityCodeField
 from onboarding.serializers.merchants import ProcessorName
 from payments.models import Authorization, Transfer
+from payments.serializers.card_payments import CardPaymentInput
 from payments.serializers.purchases import AdditionalPurchaseData
 from payments.serializers.transfers import NOT_OFFERED, IdempotencyIdField, not_offered
-from payments.services import ThreeDSecure
 from tenancy.models import Application
-from vault.secret import Secret
 
 _LARGEST = 999_999_999_999
-
-
-class ProofField(ParsedText):
-    """What a 3-D Secure vendor hands out as evidence. A secret, from here on."""
-
-    def parse(self, text: str) -> Secret:
-        return Secret(text)
-
-
-class DottedQuad(ParsedText):
-    """An IPv4 address as it is documented, `nnn.nnn.nnn.nnn`; zeros before a number are kept."""
-
-    def parse(self, text: str) -> str:
-        parts = text.split(".")
-        if len(parts) != 4 or not all(re.fullmatch(r"[0-9]{1,3}", part) and int(part) <= 255 for part in parts):
-            raise serializers.ValidationError("An IPv4 address is needed, as 203.0.113.7")
-        return text
-
-
-class ThreeDSecureInput(InputSerializer):
-    """What a 3-D Secure vendor found about the cardholder. The value is a `ThreeDSecure`."""
-
-    electronic_commerce_indicator = Choice(choices=["AUTHENTICATED", "ATTEMPTED"])
-    cardholder_authentication = ProofField(max_length=200, write_only=True)
-    cardholder_ip_address = DottedQuad(required=False, allow_null=True)
-    transaction_id = Text(max_length=100, required=False, allow_null=True)
-
-    def to_internal_value(self, data: Any) -> Any:
-        return ThreeDSecure(**super().to_internal_value(data))
 
 
 class _Input(InputSerializer):
@@ -63,7 +32,7 @@ class _Input(InputSerializer):
         return {name: value for name, value in super().to_internal_value(data).items() if value is not None}
 
 
-class AuthorizationInput(_Input):
+class AuthorizationInput(_Input, CardPaymentInput):
     """Body of POST /authorizations. Amounts are minor units; the merchant is named, or its identity."""
 
     source = PublicId(PaymentInstrument)  # type: ignore[assignment]  # a member of this name hides DRF's attribute
@@ -75,12 +44,6 @@ class AuthorizationInput(_Input):
     fee = WholeNumber(min_value=0, max_value=_LARGEST, required=False, allow_null=True)
     statement_descriptor = Text(max_length=20, required=False, allow_null=True)
     security_code = SecurityCodeField(required=False, allow_null=True, write_only=True)
-    additional_purchase_data = AdditionalPurchaseData(required=False, allow_null=True)
-
-    def get_fields(self) -> dict[str, AnyField]:
-        """A member of a name that Python has no attribute for."""
-        proof = ThreeDSecureInput(source="three_d_secure", required=False, allow_null=True, write_only=True)
-        return {**super().get_fields(), "3d_secure_authentication": proof}
 
     def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
         errors = dict(super().errors_across(data))

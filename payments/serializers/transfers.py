@@ -12,6 +12,7 @@ from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.serializers.instruments import LettersField, SecurityCodeField
 from onboarding.serializers.merchants import ProcessorName
 from payments.models import Transfer
+from payments.serializers.card_payments import CardPaymentInput
 from payments.services import Purpose
 from tenancy.models import Application
 
@@ -43,9 +44,7 @@ NOT_OFFERED = (
     "tip_amount",
 )
 """Members that would move money, or judge it, otherwise than told here; refused, never silently left out."""
-_OF_AUTHORIZATIONS = ("3d_secure_authentication", "additional_purchase_data")
-"""Taken there alone; a sale that needs them is an authorization, and its capture."""
-_OF_SALES = ("fee", "statement_descriptor", "security_code")
+_OF_SALES = ("3d_secure_authentication", "additional_purchase_data", "fee", "security_code", "statement_descriptor")
 """Members that mean nothing for what is no sale."""
 _ENDS = ("source", "destination")
 _ADJUSTMENTS = frozenset({"MERCHANT_CREDIT_ADJUSTMENT", "MERCHANT_DEBIT_ADJUSTMENT"})
@@ -80,7 +79,7 @@ class IdempotencyIdField(Text):
         return text
 
 
-class TransferInput(InputSerializer):
+class TransferInput(CardPaymentInput):
     """Body of POST /transfers: a sale, a push to a card, a pull from one, or an adjustment. Amounts are minor units.
 
     A sale names its merchant, or the merchant's identity; without one, a push or pull is for the owner of the card. An
@@ -112,7 +111,7 @@ class TransferInput(InputSerializer):
         return _purpose_of(self.validated_data)
 
     def errors_across(self, data: Mapping[str, Any]) -> Mapping[str, list[str]]:
-        errors = not_offered(data, *NOT_OFFERED, *_OF_AUTHORIZATIONS)
+        errors = not_offered(data, *NOT_OFFERED)
         if _key_of(data) in _KEYS_TO_COME:
             return errors
         is_adjustment, purpose = _key_of(data) in _ADJUSTMENTS, _purpose_of(data)
@@ -174,6 +173,7 @@ class TransferChange(InputSerializer):
 class TransferDocument(DocumentSerializer):
     """A transfer; call it on a reversal only where its parent was read with it.
 
+    What was found by 3-D Secure is not shown, and its proof nowhere.
     `fee_profile` and the like are there once the apps that own them are.
     """
 
@@ -207,6 +207,7 @@ class TransferDocument(DocumentSerializer):
     failure_message = serializers.CharField(allow_null=True)
     address_verification = serializers.CharField(allow_null=True)
     security_code_verification = serializers.CharField(allow_null=True)
+    additional_purchase_data = serializers.DictField(allow_null=True)
     externally_funded = serializers.SerializerMethodField()
 
     def get_parent_transfer_trace_id(self, transfer: Transfer) -> str | None:

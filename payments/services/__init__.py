@@ -1,6 +1,6 @@
 from payments.services.adjustments import create_adjustment, obstacle_to_adjustment
 from payments.services.admission import InstrumentDisabled, MerchantNotApproved, ProcessingDisabled, Purpose
-from payments.services.authorizations import ThreeDSecure, create_authorization, update_authorization
+from payments.services.authorizations import create_authorization, update_authorization
 from payments.services.captures import capture_authorization
 from payments.services.funding import AccountNotNamed, NoBankAccount, NotApproved, fund_settlement, may_be_split
 from payments.services.holds import NotHeld, obstacle_to_hold
@@ -20,6 +20,7 @@ from payments.services.settlements import (
     remove_transfers,
     update_settlement,
 )
+from payments.services.three_d_secure import ThreeDSecure
 from payments.services.transfers import update_transfer
 from payments.services.visa_direct import create_visa_direct
 from payments.services.voids import void_authorization

@@ -2,16 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import vault.services as vault
 from payments.models import HOLD_LASTS, Authorization
 from payments.services import holds, transfers
 from payments.services.admission import Admission, Purpose, admit
 from payments.services.copies import why_failed
 from payments.services.keys import refusing_used
+from payments.services.three_d_secure import ThreeDSecure, found_of, seal_proof
 from providers import attempts, port
 from providers.attempts import Ending
 from providers.crash import crash_point
@@ -25,35 +24,6 @@ from tenancy.transactions import Act, act
 from vault.secret import Secret
 
 AUTHORISE = "authorization"
-_PROOF = "cardholder_authentication"
-_3DS = "3d_secure_authentication"
-
-
-@dataclass(frozen=True)
-class ThreeDSecure:
-    """What a 3-D Secure vendor found (requirements PAY-4); the proof goes into the vault."""
-
-    electronic_commerce_indicator: str
-    cardholder_authentication: Secret
-    cardholder_ip_address: str | None = None
-    transaction_id: str | None = None
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What the row keeps in clear."""
-        told = {
-            "electronic_commerce_indicator": self.electronic_commerce_indicator,
-            "cardholder_ip_address": self.cardholder_ip_address,
-            "transaction_id": self.transaction_id,
-        }
-        return {name: value for name, value in told.items() if value is not None}
-
-    def refuse_for(self, brand: str | None) -> None:
-        """Raises FieldError for what the card's network does not take, or needs."""
-        if brand == "AMERICAN_EXPRESS" and self.cardholder_ip_address is None:
-            raise FieldError(f"{_3DS}.cardholder_ip_address", "American Express needs the cardholder's IP address")
-        if brand != "VISA" and self.transaction_id is not None:
-            raise FieldError(f"{_3DS}.transaction_id", "Only Visa takes a transaction id")
 
 
 def create_authorization(
@@ -126,10 +96,7 @@ def create_authorization(
             updated_at=now,
         )
         authorization.save(force_insert=True)
-        if three_d_secure is not None:
-            vault.seal_new(
-                [(authorization, _PROOF, three_d_secure.cardholder_authentication)], application_id=application_id
-            )
+        seal_proof(authorization, three_d_secure, application_id=application_id)
         current.record("authorization.created", authorization, application_id=application_id, is_first=True)
         attempt = attempts.claim(
             operation=AUTHORISE,
@@ -143,8 +110,7 @@ def create_authorization(
             is_sent_once=security_code is not None,
         )
         crash_point("claiming")
-    proof = three_d_secure.cardholder_authentication if three_d_secure else None
-    request = _authorise(authorization, admission, proof=proof, security_code=security_code)
+    request = _authorise(authorization, admission, found=three_d_secure, security_code=security_code)
     account = port.Account(application_id, admission.settings)
     row: Authorization = attempts.carry_out(attempt, request, account=account, by=by, claimed=authorization)
     return row
@@ -182,9 +148,12 @@ def update_authorization(
 
 
 def _authorise(
-    authorization: Authorization, admission: Admission, *, proof: Secret | None, security_code: Secret | None = None
+    authorization: Authorization,
+    admission: Admission,
+    *,
+    found: ThreeDSecure | None,
+    security_code: Secret | None = None,
 ) -> port.Authorise:
-    found = authorization.three_d_secure
     return port.Authorise(
         id=authorization.pk,
         merchant_id=authorization.merchant_id,
@@ -196,7 +165,7 @@ def _authorise(
         avs_failure_allowed=admission.avs_failure_allowed,
         csc_failure_allowed=admission.csc_failure_allowed,
         security_code=security_code,
-        proof=port.ThreeDSecure(cardholder_authentication=proof, **found) if found and proof else None,
+        proof=found,
         purchase=authorization.additional_purchase_data or {},
         idempotency_id=authorization.idempotency_id,
         tags=authorization.tags,
@@ -222,8 +191,7 @@ def _rebuild(attempt: Attempt, by: Actor) -> port.Authorise | None:
         )
     except DomainError:
         return None
-    proof = vault.open_all([authorization], _PROOF).get(authorization.pk)
-    return _authorise(authorization, admission, proof=proof)
+    return _authorise(authorization, admission, found=found_of(authorization))
 
 
 authorise = holds.operation(AUTHORISE, is_open=lambda row: not row.is_decided, fail=_fail, rebuild=_rebuild)

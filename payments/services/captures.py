@@ -86,8 +86,8 @@ def capture_authorization(
 
 
 _COPIED = (
-    "currency", "statement_descriptor", "instrument_type", "instrument_name", "instrument_last_four", "instrument_bin",
-    "instrument_brand",
+    "currency", "statement_descriptor", "additional_purchase_data", "instrument_type", "instrument_name",
+    "instrument_last_four", "instrument_bin", "instrument_brand",
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _request(transfer: Transfer, authorization: Authorization, *, is_batched: bo
         fee=transfer.fee,
         statement_descriptor=transfer.statement_descriptor,
         is_batched=is_batched,
-        purchase=authorization.additional_purchase_data or {},
+        purchase=transfer.additional_purchase_data or {},
         tags=transfer.tags,
     )
 

@@ -8,10 +8,11 @@ from typing import Any
 from payments.models import Transfer
 from payments.services import verdicts
 from payments.services.admission import Admission, Purpose, admit
+from payments.services.three_d_secure import MEMBER, ThreeDSecure, found_of
 from payments.services.transfers import Wish, create_transfer
 from providers import port
 from providers.models import Attempt
-from resources.errors import DomainError, FieldError
+from resources.errors import DomainError, FieldError, FieldErrors
 from resources.tags import Tags
 from tenancy.actors import Actor
 from vault.secret import Secret
@@ -32,6 +33,8 @@ def create_sale(
     fee: int = 0,
     statement_descriptor: str | None = None,
     security_code: Secret | None = None,
+    three_d_secure: ThreeDSecure | None = None,
+    additional_purchase_data: Mapping[str, Any] | None = None,
     idempotency_id: str | None = None,
     tags: Tags | None = None,
 ) -> Transfer:
@@ -44,9 +47,15 @@ def create_sale(
         raise FieldError("fee", "The fee is at most the amount")
 
     def members(admission: Admission) -> Mapping[str, Any]:
+        if not admission.is_card:
+            _refuse_of_an_account({MEMBER: three_d_secure, "additional_purchase_data": additional_purchase_data})
+        if three_d_secure is not None:
+            three_d_secure.refuse_for(admission.instrument["instrument_brand"])
         return {
             "fee": fee,
             "statement_descriptor": statement_descriptor or admission.statement_descriptor,
+            "three_d_secure": three_d_secure.kept if three_d_secure else None,
+            "additional_purchase_data": dict(additional_purchase_data) if additional_purchase_data else None,
             "ready_to_settle_upon": admission.ready_to_settle_upon if admission.is_card else _BY_THE_BANK,
         }
 
@@ -59,18 +68,34 @@ def create_sale(
             currency=currency,
             processor=processor,
             has_security_code=security_code is not None,
+            three_d_secure=three_d_secure,
             idempotency_id=idempotency_id,
             tags=tags,
         ),
         operation=SELL,
         members=members,
-        request=lambda transfer, admission: _request(transfer, admission, security_code),
+        request=lambda transfer, admission: _request(
+            transfer, admission, found=three_d_secure, security_code=security_code
+        ),
         by=by,
         at=at,
     )
 
 
-def _request(transfer: Transfer, admission: Admission, security_code: Secret | None = None) -> port.Sell:
+def _refuse_of_an_account(told: Mapping[str, object]) -> None:
+    """Raises FieldErrors for members that mean nothing to a bank."""
+    refusals = [FieldError(name, "Is for payment cards only") for name, value in told.items() if value]
+    if refusals:
+        raise FieldErrors(refusals)
+
+
+def _request(
+    transfer: Transfer,
+    admission: Admission,
+    *,
+    found: ThreeDSecure | None,
+    security_code: Secret | None = None,
+) -> port.Sell:
     if transfer.source_id is None:
         raise ValueError("A sale has a source")
     return port.Sell(
@@ -85,13 +110,18 @@ def _request(transfer: Transfer, admission: Admission, security_code: Secret | N
         avs_failure_allowed=admission.avs_failure_allowed,
         csc_failure_allowed=admission.csc_failure_allowed,
         security_code=security_code,
+        proof=found,
+        purchase=transfer.additional_purchase_data or {},
         idempotency_id=transfer.idempotency_id,
         tags=transfer.tags,
     )
 
 
 def _rebuild(attempt: Attempt, by: Actor) -> port.Sell | None:
-    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for."""
+    """The sale anew, where it may still be asked for; a merchant that was switched off meanwhile is not charged for.
+
+    Its proof lies in the vault.
+    """
     transfer = verdicts.transfer_of(attempt, by)
     if transfer.source_id is None:
         return None
@@ -101,7 +131,7 @@ def _rebuild(attempt: Attempt, by: Actor) -> port.Sell | None:
         )
     except DomainError:
         return None
-    return _request(transfer, admission)
+    return _request(transfer, admission, found=found_of(transfer))
 
 
 sell = verdicts.operation(SELL, rebuild=_rebuild)

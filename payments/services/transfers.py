@@ -10,6 +10,7 @@ from onboarding.models import Merchant
 from payments.models import Transfer
 from payments.services.admission import Admission, Purpose, admit
 from payments.services.keys import refusing_used
+from payments.services.three_d_secure import ThreeDSecure, seal_proof
 from providers import attempts, port
 from providers.crash import crash_point
 from resources import ids
@@ -34,6 +35,7 @@ class Wish:
     currency: str
     processor: str | None = None
     has_security_code: bool = False
+    three_d_secure: ThreeDSecure | None = None
     idempotency_id: str | None = None
     tags: Tags | None = None
 
@@ -90,6 +92,7 @@ def create_transfer(
                 updated_at=admission.business_time(at),
             ),
         )
+        seal_proof(transfer, wish.three_d_secure, application_id=application_id)
         attempt = attempts.claim(
             operation=operation,
             model=Transfer,

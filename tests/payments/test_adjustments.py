@@ -18,6 +18,7 @@ from tenancy.transactions import transaction
 from tests.conftest import ApiClient
 from tests.factories.onboarding import make_identity
 from tests.factories.payments import make_card, make_merchant, make_processor
+from tests.payments.card_data import PURCHASE, proof
 from tests.payments.settlement_shop import Shop, document, errors
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +139,8 @@ def test_only_the_platform_adjusts(shop: Shop, who: str) -> None:
         ({"fee": 10}, "fee"),
         ({"statement_descriptor": "GIFT"}, "statement_descriptor"),
         ({"security_code": "123"}, "security_code"),
+        (proof(), "3d_secure_authentication"),
+        ({"additional_purchase_data": PURCHASE}, "additional_purchase_data"),
         ({"processor": "VISA_V1"}, "processor"),
         ({"split_transfers": [{"amount": 1}]}, "split_transfers"),
         ({"operation_key": "MERCHANT_ADJUSTMENT"}, "operation_key"),

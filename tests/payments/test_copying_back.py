@@ -46,7 +46,7 @@ OURS: dict[Any, set[str]] = {
     Verification: {"copied_at"},
     TransferBatch: {"copied_at"},
     Authorization: {"copied_at", "fee", "three_d_secure", "additional_purchase_data", "released_at"},
-    Transfer: {"copied_at"},
+    Transfer: {"copied_at", "three_d_secure", "additional_purchase_data"},
 }
 """What a provider does not keep for us: when we copied, settings of our own, and when we noticed that a time passed."""
 MOMENTS = {"created_at", "updated_at"}

@@ -131,6 +131,8 @@ def test_row_like_another_is_taken(role: str) -> None:
         for row in (made.sale, made.refund, made.push, made.pull, made.held, made.voided, made.batch):
             assert made.copy(row) == 1
         assert made.copy(made.capture, state="FAILED", failure_code="X") == 1
+        told = {"three_d_secure": "{}", "additional_purchase_data": "{}"}
+        assert made.copy(made.sale, instrument_type="PAYMENT_CARD", **told) == 1
         run("SET CONSTRAINTS ALL IMMEDIATE")
 
 
@@ -240,6 +242,15 @@ def test_transfer_has_its_instrument_on_its_side(rows: Rows, subtests: pytest.Su
     for row, changes in cases:
         with subtests.test(str(changes), kind=row.type), refused(IntegrityError, "transfer_has_its_instrument"):
             rows.copy(row, **changes)
+
+
+def test_only_sales_by_card_tell_of_cardholder_and_purchase(rows: Rows, subtests: pytest.Subtests) -> None:
+    cases = [(rows.sale, "BANK_ACCOUNT"), *((row, "PAYMENT_CARD") for row in (rows.refund, rows.push, rows.pull))]
+    for row, paid_with in cases:
+        for name in ("three_d_secure", "additional_purchase_data"):
+            told = {"id": ids.new_id(), "instrument_type": paid_with, "refunded_amount": 0, name: "{}"}
+            with subtests.test(name, kind=row.type), refused(IntegrityError, "transfer_tells_of_card_sales"):
+                rows.copy(row, **told)
 
 
 # --- states -----------------------------------------------------------------------------------------------------------

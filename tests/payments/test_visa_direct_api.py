@@ -18,6 +18,7 @@ from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity
 from tests.factories.payments import let_time_pass, make_bank_account, make_card, make_merchant, make_processor
 from tests.payments.api_shop import Shop, errors
+from tests.payments.card_data import PURCHASE, proof
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +163,9 @@ def test_sale_may_be_named_as_such(wallet: Wallet, key: str | None) -> None:
         ("destination", {"fee": 1}, ["fee"]), ("source", {"fee": 1}, ["fee"]),
         ("destination", {"statement_descriptor": "BOBS"}, ["statement_descriptor"]),
         ("source", {"security_code": "112"}, ["security_code"]),
+        ("source", proof(), ["3d_secure_authentication"]), ("destination", proof(), ["3d_secure_authentication"]),
+        ("source", {"additional_purchase_data": PURCHASE}, ["additional_purchase_data"]),
+        ("destination", {"additional_purchase_data": PURCHASE}, ["additional_purchase_data"]),
         ("destination", {"operation_key": "PULL_FROM_CARD"}, ["operation_key"]),
         ("destination", {"operation_key": "SALE"}, ["operation_key"]),
         ("source", {"operation_key": "PUSH_TO_CARD"}, ["destination"]),

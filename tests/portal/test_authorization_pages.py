@@ -308,13 +308,14 @@ def test_page_of_a_hold_that_was_not_sent_says_it_is_safe(shop: Shop) -> None:
     assert "It is safe to try again." in page
 
 
+@pytest.mark.parametrize("pay", [Shop.hold, Shop.sale])
 @pytest.mark.parametrize("role", [Role.PARTNER, Role.MERCHANT])
-def test_3ds_facts_are_told_without_the_proof(shop: Shop, role: Role) -> None:
+def test_3ds_facts_are_told_without_the_proof(shop: Shop, role: Role, pay: Any) -> None:
     proof = "AJkBByEyYgAAAASwgmEodQAAAAA="
     found = ThreeDSecure("AUTHENTICATED", Secret(proof), "203.0.113.7", "EaOMucALHQqLAEGAgk")
-    hold = shop.hold(three_d_secure=found, additional_purchase_data={"customer_reference_number": "321xyz"})
+    payment = pay(shop, three_d_secure=found, additional_purchase_data={"customer_reference_number": "321xyz"})
 
-    answer = shop.browser(role).get(page_of(hold))
+    answer = shop.browser(role).get(page_of(payment))
 
     page = text_of(answer)
     assert "Found The cardholder was authenticated Proof Provided Transaction id EaOMucALHQqLAEGAgk" in page

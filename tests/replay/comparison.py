@@ -49,6 +49,7 @@ ADDED = {
     ("transfer", "failure_message"): "of a decline, in newer samples",
     ("transfer", "address_verification"): "read by the official clients",
     ("transfer", "security_code_verification"): "read by the official clients",
+    ("transfer", "additional_purchase_data"): "read by the official clients",
     ("transfer", "externally_funded"): "read by the official clients",
     ("authorization", "merchant"): "the newer name of whose authorization it is, beside the documented one",
     ("authorization", "amount_requested"): "read by the official clients",

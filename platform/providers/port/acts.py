@@ -146,6 +146,16 @@ class DecideMerchant:
 
 
 @dataclass(frozen=True)
+class ThreeDSecure:
+    """What a 3-D Secure vendor found about the cardholder. The proof is passed on in this one request."""
+
+    electronic_commerce_indicator: str
+    cardholder_authentication: Secret
+    cardholder_ip_address: str | None = None
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Sell:
     """Charge an instrument for a merchant. A bank account is debited with a batch, whatever `is_batched` says."""
 
@@ -160,18 +170,11 @@ class Sell:
     avs_failure_allowed: bool = False
     csc_failure_allowed: bool = False
     security_code: Secret | None = None
+    proof: ThreeDSecure | None = None
+    purchase: Mapping[str, Any] = field(default_factory=dict)
+    """Level 2 and 3 data, as `additional_purchase_data` has it."""
     idempotency_id: str | None = None
     tags: Tags = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ThreeDSecure:
-    """What a 3-D Secure vendor found about the cardholder. The proof is passed on in this one request."""
-
-    electronic_commerce_indicator: str
-    cardholder_authentication: Secret
-    cardholder_ip_address: str | None = None
-    transaction_id: str | None = None
 
 
 @dataclass(frozen=True)

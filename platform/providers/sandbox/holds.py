@@ -8,7 +8,7 @@ from providers.port import Answer, Authorise, Capture, Verdict, Void
 from providers.sandbox import batches, calls, instruments, scenarios, transfers
 from providers.sandbox.calls import Visit
 from providers.sandbox.models import Authorization, Instrument, Merchant, Transfer
-from providers.sandbox.rulings import Ruling, change_source, checks, parties, rule
+from providers.sandbox.rulings import Ruling, change_source, checks, evidence, parties, rule
 from providers.sandbox.telling import tell_authorization, trace_id
 
 _OVER = "AUTHORIZATION_EXPIRED_OR_ALREADY_CAPTURED"
@@ -34,8 +34,8 @@ def authorise(act: Authorise, visit: Visit, *, forced_code: str = "") -> Answer:
         failure_code=ruling.code or None,
         **checks(act, source, ruling),
         has_changed_source=changed is not None,
+        proof=evidence(act),
         expires_at=act.expires_at,
-        proof=_proof(act),
         tags=dict(act.tags),
         created_at=visit.now,
         updated_at=visit.now,
@@ -147,10 +147,3 @@ def _why_not(held: Authorization, act: Capture | None, visit: Visit) -> str:
 
 def _processor_of(held: Authorization, visit: Visit) -> str:
     return Merchant.objects.get(application_id=visit.application_id, pk=held.merchant_id).processor
-
-
-def _proof(act: Authorise) -> dict[str, str] | None:
-    """What an issuer would answer with: that there was evidence, not the evidence."""
-    if act.proof is None:
-        return None
-    return {"electronic_commerce_indicator": act.proof.electronic_commerce_indicator}

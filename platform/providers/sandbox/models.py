@@ -200,6 +200,7 @@ class Payment(Row):
     address_verification = models.CharField(max_length=40, null=True)
     security_code_verification = models.CharField(max_length=40, null=True)
     has_changed_source = models.BooleanField(default=False, help_text="It flagged or disabled the instrument.")
+    proof = models.JSONField(null=True, help_text="What 3-D Secure found; the evidence itself is not kept.")
 
     class Meta(Row.Meta):
         abstract = True
@@ -213,7 +214,6 @@ class Authorization(Payment):
     captured_by = models.UUIDField(null=True, help_text="The transfer that took it.")
     void_state = models.CharField(max_length=20, default="UNATTEMPTED")
     void_due_at = models.DateTimeField(null=True, help_text="When a void is through.")
-    proof = models.JSONField(null=True, help_text="What 3-D Secure found; the evidence itself is not kept.")
 
     class Meta(Payment.Meta):
         db_table = "sandbox_authorization"

@@ -126,6 +126,13 @@ def checks(act: Sell | Authorise, source: Instrument | None, ruling: Ruling) -> 
     }
 
 
+def evidence(act: Sell | Authorise) -> dict[str, str] | None:
+    """What an issuer would answer with of 3-D Secure: that there was evidence, not the evidence."""
+    if act.proof is None:
+        return None
+    return {"electronic_commerce_indicator": act.proof.electronic_commerce_indicator}
+
+
 def _code(act: Sell | Authorise, profile: str | None, *, fails_address: bool, fails_security_code: bool) -> str:
     if fails_address and not act.avs_failure_allowed:
         return scenarios.AMOUNTS[scenarios.ADDRESS_MISMATCH_AMOUNT]

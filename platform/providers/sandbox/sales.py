@@ -7,7 +7,7 @@ from providers.sandbox import batches, scenarios, transfers
 from providers.sandbox.calls import Visit
 from providers.sandbox.models import Batch, Transfer
 from providers.sandbox.refunds import planned_return
-from providers.sandbox.rulings import Ruling, change_source, checks, parties, rule
+from providers.sandbox.rulings import Ruling, change_source, checks, evidence, parties, rule
 from providers.sandbox.telling import trace_id
 
 
@@ -37,6 +37,7 @@ def sell(act: Sell, visit: Visit, *, forced_code: str = "") -> Answer:
         failure_code=ruling.code or None,
         **checks(act, source, ruling),
         has_changed_source=changed is not None,
+        proof=evidence(act),
         batch_id=batch.id if batch else None,
         due_at=batch.due_at if batch else None,
         ready_at=ready_at,

@@ -111,6 +111,7 @@ def _raw(transfer: Transfer, *, is_declined: bool) -> dict[str, object]:
         "trace_id": transfer.trace_id,
         "network": transfer.network,
         "approval_code": None if is_declined else f"{transfer.id.int % 1_000_000:06}",
+        "three_d_secure": transfer.proof,
         "failure_code": transfer.failure_code,
         "return_code": transfer.return_code if transfer.subtype == "SYSTEM" else None,
         "address_verification": transfer.address_verification,

@@ -35,15 +35,15 @@ class Migration(migrations.Migration):
                     "has_changed_source",
                     models.BooleanField(default=False, help_text="It flagged or disabled the instrument."),
                 ),
+                (
+                    "proof",
+                    models.JSONField(help_text="What 3-D Secure found; the evidence itself is not kept.", null=True),
+                ),
                 ("source_id", models.UUIDField()),
                 ("expires_at", models.DateTimeField()),
                 ("captured_by", models.UUIDField(help_text="The transfer that took it.", null=True)),
                 ("void_state", models.CharField(default="UNATTEMPTED", max_length=20)),
                 ("void_due_at", models.DateTimeField(help_text="When a void is through.", null=True)),
-                (
-                    "proof",
-                    models.JSONField(help_text="What 3-D Secure found; the evidence itself is not kept.", null=True),
-                ),
             ],
             options={
                 "db_table": "sandbox_authorization",
@@ -311,6 +311,10 @@ class Migration(migrations.Migration):
                 (
                     "has_changed_source",
                     models.BooleanField(default=False, help_text="It flagged or disabled the instrument."),
+                ),
+                (
+                    "proof",
+                    models.JSONField(help_text="What 3-D Secure found; the evidence itself is not kept.", null=True),
                 ),
                 ("type", models.CharField(default="DEBIT", max_length=20)),
                 ("subtype", models.CharField(default="API", max_length=30)),
