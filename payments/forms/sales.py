@@ -1,10 +1,13 @@
 """The form of a sale, or of a hold. It asks; the rules are those of the API's body and of the service."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from api.errors import field_errors
@@ -192,7 +195,18 @@ class SaleForm(forms.Form):
 
 
 def _choices(instruments: Iterable[PaymentInstrument]) -> list[tuple[str, str]]:
-    return [(instrument.public_id, instrument_in_words(instrument)) for instrument in instruments]
+    """What reads like another is told apart by when it was added, and by its id."""
+    read = {instrument.public_id: (instrument, instrument_in_words(instrument)) for instrument in instruments}
+    alike = Counter(text for _, text in read.values())
+    return [
+        (public_id, f"{text}, added {_day(instrument.created_at)}, {public_id}" if alike[text] > 1 else text)
+        for public_id, (instrument, text) in read.items()
+    ]
+
+
+def _day(at: datetime) -> str:
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b %Y}"
 
 
 def instrument_in_words(instrument: PaymentInstrument) -> str:

@@ -25,9 +25,12 @@ class Contents:
     sums: dict[str, int] = field(default_factory=dict)
 
     @property
+    def by_currency(self) -> list[tuple[str, int]]:
+        return sorted(self.sums.items()) or [(_CURRENCY, 0)]
+
+    @property
     def total(self) -> SafeString:
-        sums = self.sums or {_CURRENCY: 0}
-        return format_html_join(" ", "{}", ((money(amount, currency),) for currency, amount in sorted(sums.items())))
+        return format_html_join(" ", "{}", ((money(amount, currency),) for currency, amount in self.by_currency))
 
 
 def contents_of(batches: Mapping[uuid.UUID, uuid.UUID], *, by: Actor) -> Mapping[uuid.UUID, Contents]:

@@ -1,10 +1,7 @@
 """What pages tell of a deposit: where it is, what it pays, and what to do when the bank sent it back."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
-
-from django.urls import reverse
 
 from payments.forms.amounts import amount_in_words
 from payments.models import Settlement, Transfer
@@ -47,12 +44,7 @@ def notice_of(deposit: Transfer, bank_return: Transfer | None, by: Actor) -> Not
     if standing == Standing.PAID:
         return notice("success", "Paid", f"It should be on the bank account since {_told(deposit.expected_on)}.")
     if standing == Standing.ON_ITS_WAY:
-        text = (
-            f"The bank should have it on {_told(deposit.expected_on)}."
-            if deposit.expected_on
-            else "The bank is being asked; the day on which it should be there is told a moment later."
-        )
-        return notice("info", "On its way", text)
+        return notice("info", "On its way", _when(deposit))
     again = (
         "Then pay what is left of the settlement again."
         if by.may(Permission.FUND_SETTLEMENTS)
@@ -78,8 +70,7 @@ def parts_of(
 
     `others` are all that pays the settlement. The lines below its net and what `paid_by` tells add up to that.
     """
-    statement = f"{reverse('payments:settlement-statement', args=[settlement.public_id])}#lines"
-    lines = [replace(line, url=statement) for line in lines_of(settlement, entries)]
+    lines = lines_of(settlement, entries)
     elsewhere = [other for other in others if other.pk != deposit.pk and counts(other)]
     lines += [
         Line("Paid by another deposit", None, money(-other.amount, other.currency), url=page_of(other))
@@ -100,6 +91,14 @@ def paid_by(deposit: Transfer) -> int:
 def counts(deposit: Transfer) -> bool:
     """Whether it has paid, or is paying just now."""
     return not deposit.has_failed and deposit.returned_at is None
+
+
+def _when(deposit: Transfer) -> str:
+    if deposit.expected_on:
+        return f"The bank should have it on {_told(deposit.expected_on)}."
+    if deposit.has_succeeded:
+        return "The bank has taken it. It has not told on which day it should be there."
+    return "The bank is being asked; the day on which it should be there is told a moment later."
 
 
 def _told(on: date | None) -> str:

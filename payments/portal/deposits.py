@@ -20,8 +20,8 @@ from payments.portal.deposit_states import page_of, state_badge
 from payments.portal.facts import in_short, instrument_name
 from payments.portal.parties import parties_of
 from payments.portal.settlement_facts import page_of as page_of_settlement
+from payments.portal.transfer_facts import timeline_with_return
 from portal.design.values import day, moment, money
-from portal.timeline import timeline_of
 from portal.views import Page
 from resources.lookup import find
 from tenancy.actors import Actor
@@ -48,7 +48,6 @@ class DepositList(TenantList):
         {"label": "Merchant"},
         {"label": "Expected", "css": "shrink cell-labelled"},
         {"label": "Bank account", "css": "nowrap"},
-        {"label": "Trace id", "css": "cell-extra"},
         {"label": "Application", "css": "nowrap"},
         {"label": "Sent", "css": "shrink cell-labelled"},
     ]
@@ -65,8 +64,7 @@ class DepositList(TenantList):
                 state_badge(resource),
                 resource.merchant.display_name,
                 day(resource.expected_on),
-                _account(resource),
-                in_short(resource.trace_id),
+                _account(resource, by=self.actor),
                 resource.application.name,
                 moment(resource.created_at),
             ],
@@ -94,7 +92,7 @@ class DepositPage(Page):
             settlement = deposit.settlement
             parts = parts_of(deposit, settlement, _entries(settlement, by), _all(settlement, by)) if settlement else []
             parties = parties_of(deposit, deposit.instrument, by=by)
-            timeline = timeline_of(deposit, by=by)
+            timeline = timeline_with_return(deposit, bank_return, by=by)
         return self.show(
             {
                 "deposit": deposit,
@@ -112,12 +110,11 @@ class DepositPage(Page):
         )
 
 
-def _account(deposit: Transfer) -> SafeString | str:
-    """The bank account, and below it the words by which its owner knows the deposit."""
+def _account(deposit: Transfer, *, by: Actor) -> SafeString | str:
+    """The bank account, and below it what the deposit is known by: to its owner the words of a statement."""
     name = instrument_name(deposit)
-    if not deposit.statement_descriptor:
-        return name
-    return format_html('<span class="cell-lines">{}<small>{}</small></span>', name, deposit.statement_descriptor)
+    known_by = deposit.statement_descriptor if by.role == Role.MERCHANT else in_short(deposit.trace_id)
+    return format_html('<span class="cell-lines">{}<small>{}</small></span>', name, known_by) if known_by else name
 
 
 def _all(settlement: Settlement, by: Actor) -> QuerySet[Transfer]:

@@ -1,11 +1,13 @@
 """The lists of this app as files, and the report of what was transacted."""
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import BooleanField, Case, ExpressionWrapper, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from exports import reports
@@ -105,6 +107,7 @@ AUTHORIZATIONS = Listing(
         Word("State", "state"),
         Amount("Amount", "amount"),
         Word("Currency", "currency"),
+        Amount("Fee", "fee"),
         Amount("Captured", "capture_amount"),
         Id("Captured by", "transfer_id", Transfer),
         Flag("Voided", "is_void"),
@@ -151,7 +154,42 @@ SETTLEMENTS = Listing(
     visible=Settlement.objects.visible_to,
     columns=_SETTLEMENTS,
 )
-_REVIEWS = review_columns(Id("Settlement id", "entity_id", Settlement))
+
+
+@dataclass(frozen=True)
+class _OfSettlement(Word):
+    """Something of the settlement that an item of the review queue is about."""
+
+    told: Callable[[Settlement], str]
+
+    def read(self) -> list[Any]:
+        return [F("entity_id"), F("application_id")]
+
+    def texts(self, by: Actor, *values: Sequence[Any]) -> Sequence[str | None]:
+        keys, applications = values
+        found = Settlement.objects.visible_to(by).filter(application_id__in=set(applications), pk__in=set(keys))
+        told = {settlement.pk: self.told(settlement) for settlement in found}
+        return [told.get(key) for key in keys]
+
+
+@dataclass(frozen=True)
+class _AmountOfSettlement(_OfSettlement):
+    def typed(self, text: str) -> Cell:
+        return Decimal(text)
+
+
+def _net_of(settlement: Settlement) -> str:
+    return units(settlement.total_amount - settlement.total_fee, settlement.currency)
+
+
+_REVIEWS = review_columns(
+    Id("Settlement id", "entity_id", Settlement),
+    _AmountOfSettlement("Before fees", "entity_id", lambda one: units(one.total_amount, one.currency)),
+    _AmountOfSettlement("Fees", "entity_id", lambda one: units(one.total_fee, one.currency)),
+    _AmountOfSettlement("Net", "entity_id", _net_of),
+    _OfSettlement("Currency", "entity_id", lambda one: one.currency),
+    _OfSettlement("Flags", "entity_id", lambda one: json.dumps(one.flags) if one.flags else ""),
+)
 
 
 def _reviews(by: Actor) -> QuerySet[ReviewItem]:
@@ -200,12 +238,16 @@ class _OfBatch(Word):
         return [self.told(found.get(key) or Contents()) for key in keys]
 
     def typed(self, text: str) -> Cell:
-        return int(text) if text.isdecimal() else text
+        return text if text.isalpha() or "," in text else Decimal(text)
 
 
 def _sums(contents: Contents) -> str:
-    """The currency first, so that nothing begins with a minus sign: USD -12.50."""
-    return ", ".join(f"{currency} {units(amount, currency)}" for currency, amount in sorted(contents.sums.items()))
+    """One for each of the currencies, in the same order; there is seldom more than one."""
+    return ", ".join(units(amount, currency) for currency, amount in contents.by_currency)
+
+
+def _currencies(contents: Contents) -> str:
+    return ", ".join(currency for currency, _ in contents.by_currency)
 
 
 BATCHES = Listing(
@@ -223,6 +265,7 @@ BATCHES = Listing(
         Id("Processor id", "processor_id", Processor),
         _OfBatch("Transfers", "id", lambda contents: str(contents.count)),
         _OfBatch("Sum", "id", _sums),
+        _OfBatch("Currency", "id", _currencies),
         *APPLICATION,
     ),
 )
@@ -284,7 +327,20 @@ UNRESOLVED = Listing(
 
 
 def _subtype(value: str) -> str:
-    return Transfer.Subtype(value).label
+    return _SUBTYPES.get(value) or Transfer.Subtype(value).label
+
+
+_SUBTYPES = {Transfer.Subtype.API.value: "Asked for", Transfer.Subtype.SYSTEM.value: "By a bank"}
+
+
+def _settles(value: object) -> str:
+    return "In settlements" if value else "Never"
+
+
+def _transactions(by: Actor) -> QuerySet[Transfer]:
+    """Sales are settled and pulls never; a bank's return of a debit is settled, and that of a deposit never."""
+    is_settled = ExpressionWrapper(Q(ready_to_settle_upon__isnull=False), output_field=BooleanField())
+    return Transfer.objects.visible_to(by).annotate(is_settled=is_settled)
 
 
 TRANSACTIONS = Report(
@@ -293,11 +349,16 @@ TRANSACTIONS = Report(
         label="Transactions",
         permission=Permission.VIEW_TRANSFERS,
         filter_class=PeriodFilter,
-        visible=Transfer.objects.visible_to,
+        visible=_transactions,
         columns=_TRANSFERS,
     ),
     about="Every transfer made in the period, whether it succeeded or not.",
-    groups=(("Type", "type", words), ("Subtype", "subtype", _subtype), ("State", "state", badge)),
+    groups=(
+        ("Type", "type", words),
+        ("Subtype", "subtype", _subtype),
+        ("Settled", "is_settled", _settles),
+        ("State", "state", badge),
+    ),
 )
 
 

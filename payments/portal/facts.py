@@ -20,6 +20,7 @@ _CURRENCY = "USD"  # of a merchant that has sold nothing yet
 _Kind = LedgerAccount.Kind
 _CREDITED = frozenset({_Kind.MERCHANT_BALANCE, _Kind.SETTLEMENT_PAYABLE, _Kind.PARTNER_FEES})
 _OWN_BALANCES = {_Kind.MERCHANT_BALANCE: "Your balance", _Kind.SETTLEMENT_PAYABLE: "Closed, to be paid"}
+_FOUND = {"AUTHENTICATED": "The cardholder was authenticated", "ATTEMPTED": "Authentication was attempted"}
 _BALANCES = {
     _Kind.PROCESSOR_CLEARING: "Owed by the processor",
     _Kind.MERCHANT_BALANCE: "Owed to the merchant",
@@ -60,6 +61,27 @@ def check_facts(payment: Payment) -> Facts:
         ("Address check", _check(payment.address_verification)),
         ("Security code check", _check(payment.security_code_verification)),
     ]
+
+
+def three_d_secure_facts(payment: Payment, *, sees_address: bool) -> Facts:
+    """What a vendor found about the cardholder; the proof lies in the vault, and comes to no page."""
+    told = payment.three_d_secure
+    if not told:
+        return []
+    indicator = told.get("electronic_commerce_indicator", "")
+    address: Facts = [("Cardholder's IP address", code_or_none(told.get("cardholder_ip_address")))]
+    return [
+        ("Found", _FOUND.get(indicator) or words(indicator)),
+        ("Proof", "Provided"),
+        ("Transaction id", code_or_none(told.get("transaction_id"))),
+        *(address if sees_address else []),
+    ]
+
+
+def purchase_facts(payment: Payment) -> Facts:
+    """What was told of the purchase, level 2 and 3 data; lines of an order as their number."""
+    told = payment.additional_purchase_data or {}
+    return [(words(name), f"{len(value)} lines" if isinstance(value, list) else value) for name, value in told.items()]
 
 
 def link(url: str, text: object) -> SafeString:

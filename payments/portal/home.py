@@ -20,6 +20,7 @@ from payments.models import LedgerAccount, Settlement, Transfer
 from payments.portal.deposit_states import page_of as page_of_deposit
 from payments.portal.deposit_states import state_badge
 from payments.portal.facts import Notice, notice, own_balance_facts
+from payments.portal.settlement_facts import notice_to_pay
 from payments.portal.settlement_facts import page_of as page_of_settlement
 from payments.portal.unresolved import unresolved_attempts
 from payments.portal.volume import Volume, deposits_chart, failed_sales_url, period, sales_chart, volumes
@@ -82,10 +83,11 @@ def read_standing(_request: HttpRequest, by: Actor) -> Mapping[str, Any] | None:
         upcoming: Sequence[Settlement | None] = _upcoming(by) or [None]
         unpaid = settlements.filter(status=Settlement.Status.APPROVED, net_amount__gt=F("funded_amount"))
         owed = list(unpaid.order_by("-created_at")[:_NOTICES])
+        unpaid_notices = _unpaid(owed, by)
         last = _last_deposit(by)
     return {
         "figures": [*own_balance_facts(accounts), *(_next(one) for one in upcoming), _last(last)],
-        "notices": [*map(_unpaid, owed), *_negative(accounts)],
+        "notices": [*unpaid_notices, *_negative(accounts)],
     }
 
 
@@ -175,16 +177,30 @@ def _last(deposit: Transfer | None) -> tuple[str, SafeString]:
     )
 
 
-def _unpaid(settlement: Settlement) -> Notice:
-    amount = amount_in_words(settlement.unfunded_amount, settlement.currency)
-    return notice(
-        "error",
-        f"{amount} did not reach you",
-        "A deposit failed, was returned by the bank, or paid only a part. Check that the bank account is right; the"
-        " platform pays the rest.",
-        url=page_of_settlement(settlement),
-        link="What happened",
+def _unpaid(settlements: Sequence[Settlement], by: Actor) -> list[Notice]:
+    """Of each what is left of it to pay and why; call it in a transaction."""
+    approvals = [settlement.approved_at for settlement in settlements if settlement.approved_at]
+    if not approvals:
+        return []
+    deposits = (
+        Transfer.objects.visible_to(by)
+        .deposits()
+        .filter(
+            application_id__in={settlement.application_id for settlement in settlements},
+            settlement__in=settlements,
+            created_at__gte=min(approvals),
+        )
     )
+    newest = {deposit.settlement_id: deposit for deposit in deposits.order_by("created_at", "id")}
+    returns = {back.parent_id: back for back in Transfer.objects.visible_to(by).bank_returns(newest.values())}
+    return [
+        {
+            **notice_to_pay(settlement, newest.get(settlement.pk), returns, by),
+            "url": page_of_settlement(settlement),
+            "link": "The settlement",
+        }
+        for settlement in settlements
+    ]
 
 
 def _negative(accounts: list[LedgerAccount]) -> list[Notice]:

@@ -14,6 +14,7 @@ from onboarding.models import ReviewItem
 from payments.forms.amounts import amount_in_words
 from payments.models import Settlement, SettlementEntry, Transfer
 from payments.portal.deposit_states import Standing, standing_of, state_badge
+from payments.portal.deposit_states import page_of as page_of_deposit
 from payments.portal.facts import Facts, Notice, in_short, instrument_name, notice, sentence
 from payments.portal.transfer_facts import kind_of
 from payments.portal.transfer_facts import page_of as page_of_transfer
@@ -140,7 +141,7 @@ def deposit_rows(deposits: Iterable[Transfer]) -> list[dict[str, Any]]:
     """Rows of the table of deposits; their application is there already."""
     return [
         {
-            "url": page_of_transfer(deposit),
+            "url": page_of_deposit(deposit),
             "cells": [
                 money(deposit.amount, deposit.currency),
                 state_badge(deposit),
@@ -200,7 +201,7 @@ def _approved(
     left = settlement.unfunded_amount
     newest = deposits[0] if deposits else None
     if left:
-        return _to_pay(left, currency, newest, returns, by)
+        return notice_to_pay(settlement, newest, returns, by)
     pending = [deposit for deposit in deposits if not deposit.is_decided]
     if pending:
         to = instrument_name(pending[0])
@@ -222,8 +223,11 @@ def _paid(deposits: Sequence[Transfer], to: str) -> Notice:
     return notice("success", f"Paid to {to}", f"It should be on the bank account since {told}.")
 
 
-def _to_pay(left: int, currency: str, newest: Transfer | None, returns: Mapping[Any, Transfer], by: Actor) -> Notice:
-    amount = amount_in_words(left, currency)
+def notice_to_pay(
+    settlement: Settlement, newest: Transfer | None, returns: Mapping[Any, Transfer], by: Actor
+) -> Notice:
+    """What is left to pay, and whether its newest deposit came back, failed, or paid a part; `returns` by deposit."""
+    amount = amount_in_words(settlement.unfunded_amount, settlement.currency)
     remedy = (
         "Pay it again, to another bank account where the reason is the account."
         if by.may(Permission.FUND_SETTLEMENTS)

@@ -1,5 +1,6 @@
 """The review queue of settlements (WF-10): what waits, what was decided, and many decided on at once."""
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -56,6 +57,10 @@ AT_ONCE = 200
 _Type = ReviewItem.EntityType
 _Outcome = ReviewItem.Outcome
 _JOINED = ("application", "merchant")
+
+
+class NotShown(DomainError):
+    message = "The form did not say which net and account were shown. Open it again from the queue. Nothing was done."
 
 
 class _Settlements(ReviewList):
@@ -180,7 +185,7 @@ class DecideSettlements(DecideItems):
         approving="Each is paid at once, to the bank account beside it. It cannot be taken back.",
         rejecting="Nothing is paid, and it cannot be taken back. What was in it goes with the next settlement.",
         done={
-            "approve": ("It is being paid.", "They are being paid."),
+            "approve": ("What is paid of it stands below.", "What is paid of each stands below."),
             "reject": ("What was in it is free again.", "What was in them is free again."),
         },
     )
@@ -203,7 +208,7 @@ class DecideSettlements(DecideItems):
         messages.warning(request, PROOF_TOO_OLD)
         preview = request.GET.copy()
         preview["action"], preview["reason"] = request.POST["action"], request.POST.get("reason", "")
-        if "all" not in preview:
+        if preview.get("all") != "yes":
             preview.setlist("selected", request.POST.getlist("selected")[: AT_ONCE + 1])
         return step_up.ask(f"{request.path}?{preview.urlencode()}")
 
@@ -211,7 +216,7 @@ class DecideSettlements(DecideItems):
         return ACTIONS.get(told.get("action", "")) == _Outcome.ACCEPTED
 
     def selected(self, told: QueryDict) -> list[str]:
-        if "all" not in told:
+        if told.get("all") != "yes":
             return super().selected(told)
         with transaction(by=self.actor, plans_anew=True):
             waiting = reviews_of(self.entity_type, self.actor).filter(outcome__in=_Outcome.open())
@@ -288,13 +293,15 @@ class DecideSettlements(DecideItems):
         return [self._seen(item), self._destination(item)]
 
     def decide(self, item: ReviewItem, outcome: ReviewItem.Outcome, reason: str) -> ReviewItem:
-        destination = self._destination(item)
+        seen_net, destination = self._seen(item), self._destination(item)
         is_approval = outcome == _Outcome.ACCEPTED
+        if seen_net is None or (is_approval and seen_net > 0 and not destination):
+            raise NotShown
         return onboarding.review(
             item=item,
             outcome=outcome,
             reason=reason,
-            seen_net=self._seen(item),
+            seen_net=seen_net,
             destination_id=PaymentInstrument.parse_id(destination) if destination and is_approval else None,
             by=self.actor,
             at=timezone.now(),
@@ -312,7 +319,7 @@ class DecideSettlements(DecideItems):
 
     def _seen(self, item: ReviewItem) -> int | None:
         told = self.request.POST.get(f"net_{item.public_id}", "")
-        return int(told) if told.removeprefix("-").isascii() and told.removeprefix("-").isdigit() else None
+        return int(told) if re.fullmatch(r"-?[0-9]{1,19}", told) else None
 
     def _destination(self, item: ReviewItem) -> str:
         told = self.request.POST.get(f"destination_{item.public_id}", "")

@@ -23,7 +23,7 @@ PAPERS = {"a4": A4, "letter": LETTER}
 
 _HEADINGS = (
     "Date", "Kind", "Transfer id", "Settlement id", "Amount", "Fee", "Net", "Balance", "Currency",
-    "Merchant id", "Merchant",
+    "Merchant id", "Merchant", "Carried from or into settlement id",
 )  # fmt: skip
 _LINES_AT_A_TIME = 500
 _MARGIN = 42
@@ -83,13 +83,13 @@ def period_of(statement: Statement) -> str:
 def _openings(statement: Statement, whose: tuple[str, str]) -> list[Sequence[str | None]]:
     """Of each currency in which something was owed before; that of others is nothing."""
     return [
-        ("", "Opening balance", "", "", "", "", "", units(totals.opening, totals.currency), totals.currency, *whose)
+        ("", "Opening balance", "", "", "", "", "", units(totals.opening, totals.currency), totals.currency, *whose, "")
         for totals in told_totals(statement)
     ]
 
 
 def _cells(line: Line, balance: int, whose: tuple[str, str]) -> Sequence[str | None]:
-    figures = (units(figure, line.currency) for figure in (line.amount, line.fee, line.net, balance))
+    figures = (units(figure, line.currency) for figure in (line.amount, -line.fee, line.net, balance))
     return (
         _stamp(line.at),
         neutral(line.kind),
@@ -98,6 +98,7 @@ def _cells(line: Line, balance: int, whose: tuple[str, str]) -> Sequence[str | N
         *figures,
         line.currency,
         *whose,
+        other_settlement_id(line),
     )
 
 
@@ -105,12 +106,15 @@ def _sums(totals: Totals, whose: tuple[str, str]) -> list[Sequence[str | None]]:
     currency = totals.currency
 
     def row(kind: str, amount: int | None = None, fee: int = 0, *, balance: int | None = None) -> Sequence[str | None]:
-        figures = ("", "", "") if amount is None else tuple(units(one, currency) for one in (amount, fee, amount - fee))
+        figures = (
+            ("", "", "") if amount is None else tuple(units(one, currency) for one in (amount, -fee, amount - fee))
+        )
         told = "" if balance is None else units(balance, currency)
-        return ("", kind, "", "", *figures, told, currency, *whose)
+        return ("", kind, "", "", *figures, told, currency, *whose, "")
 
     return [
         row("Total earned", totals.amount, totals.fee),
+        row("Total adjustments", totals.adjusted),
         row("Total carried", totals.carried),
         row("Total deposits", totals.deposits),
         row("Closing balance", balance=totals.closing),
@@ -123,6 +127,10 @@ def transfer_id(line: Line) -> str:
 
 def settlement_id(line: Line) -> str:
     return ids.public_id(Settlement.PREFIX, line.settlement_id) if line.settlement_id else ""
+
+
+def other_settlement_id(line: Line) -> str:
+    return ids.public_id(Settlement.PREFIX, line.other_settlement_id) if line.other_settlement_id else ""
 
 
 def _stamp(at: datetime) -> str:
@@ -212,12 +220,13 @@ class _Paper:
         at, kind, name, *figures = self._edges
         self._write(at, f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M}", size=_SMALL)
         self._write(kind, line.kind, size=_SMALL)
-        told = (line.amount, line.fee, line.net, balance)
+        told = (line.amount, -line.fee, line.net, balance)
         for x, figure in zip(figures, told, strict=True):
             self._right(x, units(figure, line.currency), size=_SMALL)
         self._write(name, line.currency, size=_SMALL)
         self._down(0.7)
-        self._write(kind, "  ".join(filter(None, (transfer_id(line), settlement_id(line)))), size=_TINY)
+        names = (transfer_id(line) or other_settlement_id(line), settlement_id(line))
+        self._write(kind, "  ".join(filter(None, names)), size=_TINY)
         self._down(0.95)
 
     def _keep(self) -> None:
@@ -245,11 +254,13 @@ class _Paper:
 
 def sums_of(totals: Totals) -> list[tuple[str, int]]:
     """From the opening to the closing balance; each is the sum of its lines."""
+    adjusted = [("Adjustments", totals.adjusted)] if totals.adjusted else []
     carried = [("Carried between settlements", totals.carried)] if totals.carried else []
     return [
         ("Opening balance", totals.opening),
         ("Sales less refunds and bank returns", totals.amount),
         ("Fees", -totals.fee),
+        *adjusted,
         *carried,
         ("Deposits less those returned", totals.deposits),
         ("Closing balance", totals.closing),

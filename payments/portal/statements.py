@@ -17,7 +17,16 @@ from onboarding.portal.facts import code
 from payments.forms.statements import StatementPeriod, WantedMerchant, of_month
 from payments.models import Settlement
 from payments.portal.settlement_facts import page_of as page_of_settlement
-from payments.portal.statement_files import csv_of, pdf_of, period_of, settlement_id, sums_of, told_totals, transfer_id
+from payments.portal.statement_files import (
+    csv_of,
+    other_settlement_id,
+    pdf_of,
+    period_of,
+    settlement_id,
+    sums_of,
+    told_totals,
+    transfer_id,
+)
 from payments.services.statements import DEPOSIT, DEPOSIT_RETURNED, Line, Scope, Statement
 from portal.design.values import moment, money
 from portal.views import Page
@@ -220,14 +229,13 @@ def _row(line: Line, balance: int) -> dict[str, Any]:
 
 
 def _what(line: Line) -> object:
-    """What it is, and below it the transfer, which leads to its page."""
-    transfer = transfer_id(line)
-    if not transfer:
+    """What it is, and below it the transfer, or the settlement at the other end, which leads to its page."""
+    name, page = transfer_id(line), "payments:deposit" if line.kind in _DEPOSITS else "payments:transfer"
+    if not name:
+        name, page = other_settlement_id(line), "payments:settlement"
+    if not name:
         return line.kind
-    page = "payments:deposit" if line.kind in _DEPOSITS else "payments:transfer"
-    return format_html(
-        '{} <small><a href="{}">{}</a></small>', line.kind, reverse(page, args=[transfer]), code(transfer)
-    )
+    return format_html('{} <small><a href="{}">{}</a></small>', line.kind, reverse(page, args=[name]), code(name))
 
 
 def _settlement(line: Line) -> object:

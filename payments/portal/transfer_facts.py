@@ -14,6 +14,7 @@ from payments.forms.adjustments import REASON_TAG as ADJUSTMENT_REASON
 from payments.forms.amounts import amount_in_words
 from payments.models import Payment, Settlement, Transfer
 from payments.portal.authorization_facts import page_of as page_of_authorization
+from payments.portal.deposit_states import state_badge
 from payments.portal.facts import (
     Facts,
     Notice,
@@ -28,9 +29,11 @@ from payments.portal.facts import (
 from portal.attempts import why_unknown
 from portal.design.states import badge, tag, words
 from portal.design.values import day, moment, money
+from portal.timeline import timeline_of
 from providers.attempts import NOT_EXECUTED
 from providers.models import Attempt
 from resources import ids
+from tenancy.actors import Actor
 
 _SUCCESSFUL_CAPTURE = "SUCCESSFUL_CAPTURE"
 
@@ -89,12 +92,21 @@ def _comes_in(transfer: Transfer) -> bool:
     return transfer.type == Transfer.Type.DEBIT or transfer.is_returned_deposit
 
 
+def state_of(transfer: Transfer) -> SafeString:
+    """The state, and whether its bank took it back; a deposit's is told as deposits tell it. Application joined."""
+    if transfer.is_deposit:
+        return state_badge(transfer)
+    if transfer.returned_at is None:
+        return badge(transfer.state)
+    return format_html("{} {}", badge(transfer.state), badge("RETURNED", label="Returned by the bank"))
+
+
 def state_in_list(transfer: Transfer) -> SafeString:
-    """The state, what it is where that is no sale, and why where it failed."""
+    """The state, what it is where that is no sale, and why where it failed. Application joined for a deposit."""
     kind = kind_of(transfer)
-    shown = [badge(transfer.state)]
+    shown = [state_badge(transfer) if kind is DEPOSIT else badge(transfer.state)]
     shown += [] if kind is SALE else [tag(kind.label)]
-    shown += [tag("Returned by the bank")] if transfer.returned_at else []
+    shown += [tag("Returned by the bank")] if transfer.returned_at and kind is not DEPOSIT else []
     line = format_html_join(" ", "{}", ((each,) for each in shown))
     if not transfer.failure_code:
         return line
@@ -109,6 +121,7 @@ def transfer_facts(transfer: Transfer, now: datetime, *, may_see_batch: bool) ->
     shares: Facts = [("Left for the merchant", money(amount - fee, currency))] if kind is SALE else []
     return [
         *failure_facts(transfer),
+        *([("Said by the network", ": ".join(transfer.messages))] if _is_declined_by_network(transfer) else []),
         *([("Given as reason", " ".join(transfer.messages))] if kind in _RETURNS and transfer.messages else []),
         *([("Reason", transfer.tags.get(ADJUSTMENT_REASON))] if transfer.is_adjustment else []),
         ("Amount", money(amount, currency)),
@@ -118,14 +131,27 @@ def transfer_facts(transfer: Transfer, now: datetime, *, may_see_batch: bool) ->
         *_sources(transfer, may_see_batch=may_see_batch),
         *_settlement(transfer),
         *([("Expected", day(transfer.expected_on))] if transfer.expected_on else []),
-        ("Statement descriptor", transfer.statement_descriptor),
-        ("Trace id", code_or_none(transfer.trace_id)),
+        *_known_by(transfer),
         ("Idempotency id", code_or_none(transfer.idempotency_id)),
         *(check_facts(transfer) if kind in {SALE, PULL} else []),
         *_readiness(transfer, now),
         ("Created", moment(transfer.created_at)),
         ("Updated", moment(transfer.updated_at)),
     ]
+
+
+def _is_declined_by_network(transfer: Transfer) -> bool:
+    """A push or pull that failed has what the card's network said of it as messages."""
+    return transfer.has_failed and kind_of(transfer) in {PUSH, PULL} and bool(transfer.messages)
+
+
+def _known_by(transfer: Transfer) -> Facts:
+    """What others know it by; of an adjustment, which nobody else sees, only what it has."""
+    facts: Facts = [
+        ("Statement descriptor", transfer.statement_descriptor),
+        ("Trace id", code_or_none(transfer.trace_id)),
+    ]
+    return [(label, value) for label, value in facts if value or not transfer.is_adjustment]
 
 
 def refund_facts(charge: Transfer) -> Facts:
@@ -151,6 +177,22 @@ def reversal_rows(reversals: list[Transfer]) -> list[dict[str, Any]]:
         }
         for reversal in reversals
     ]
+
+
+def timeline_with_return(transfer: Transfer, bank_return: Transfer | None, *, by: Actor) -> list[dict[str, Any]]:
+    """What happened to it, newest first, and when its bank was heard to take it back; call it in a transaction."""
+    entries = timeline_of(transfer, by=by)
+    if bank_return is None:
+        return entries
+    heard = timeline_of(bank_return, by=by)
+    told = {
+        "title": "Returned by the bank",
+        "at": heard[-1]["at"] if heard else bank_return.created_at,
+        "detail": ": ".join(bank_return.messages),
+        "url": page_of(bank_return),
+        "tone": "negative",
+    }
+    return sorted([told, *entries], key=lambda entry: entry["at"], reverse=True)
 
 
 def notice_of(

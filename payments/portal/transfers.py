@@ -16,7 +16,16 @@ from onboarding.portal.lists import TenantList
 from payments import services
 from payments.models import LedgerAccount, Transfer
 from payments.portal.exports import TRANSFERS
-from payments.portal.facts import balance_facts, instrument_name, ledger_rows, ledger_sums, own_balance_facts, paying
+from payments.portal.facts import (
+    balance_facts,
+    instrument_name,
+    ledger_rows,
+    ledger_sums,
+    own_balance_facts,
+    paying,
+    purchase_facts,
+    three_d_secure_facts,
+)
 from payments.portal.filters import TransferPanel
 from payments.portal.parties import parties_of
 from payments.portal.transfer_facts import (
@@ -28,13 +37,15 @@ from payments.portal.transfer_facts import (
     reversal_rows,
     signed_amount,
     state_in_list,
+    state_of,
+    timeline_with_return,
     transfer_facts,
 )
 from payments.serializers.transfers import TransferDocument
 from payments.services.ledger import balances_of, postings_of
 from portal.attempts import attempt_entries
 from portal.design.values import moment
-from portal.timeline import is_recorded, timeline_of
+from portal.timeline import is_recorded
 from portal.views import Page
 from providers.models import Attempt
 from resources import ids
@@ -46,7 +57,7 @@ _COLUMNS = (
     {"label": "Amount", "css": "end shrink"},
     {"label": "State"},
     {"label": "Merchant"},
-    {"label": "Card", "css": "nowrap"},
+    {"label": "Paid with", "css": "nowrap"},
     {"label": "Application", "css": "nowrap"},
     {"label": "Created", "css": "shrink"},
 )
@@ -121,16 +132,16 @@ class TransferPage(Page):
             mark = mark_of(transfer, *reversals, attempts=[vars(attempt)] if attempt else [])
             if shows_already(request, mark):
                 return HttpResponse(status=204)
+            returns = [row for row in reversals if row.subtype == Transfer.Subtype.SYSTEM]
+            bank_return = returns[0] if transfer.returned_at and returns else None
             postings = postings_of(transfer, by=by)
             is_contradicted = is_recorded("transfer.contradicted", transfer, by=by)
             context = {
                 "parties": parties_of(transfer, transfer.instrument, by=by),
                 "attempts": attempt_entries(transfer, by),
-                "timeline": timeline_of(transfer, by=by),
+                "timeline": timeline_with_return(transfer, bank_return, by=by),
                 "document": TransferDocument(context={"request": request}).to_representation(transfer),
             }
-        returns = [row for row in reversals if row.subtype == Transfer.Subtype.SYSTEM]
-        bank_return = returns[0] if transfer.returned_at and returns else None
         now = transfer.application.business_time(timezone.now())
         may_see_batch = by.may(Permission.VIEW_PROCESSORS)
         sees_provider = by.may(Permission.VIEW_PROVIDER_DATA)
@@ -141,8 +152,11 @@ class TransferPage(Page):
                 **self._acts(transfer),
                 "transfer": transfer,
                 "kind": kind_of(transfer),
+                "state": state_of(transfer),
                 "notice": notice_of(transfer, attempt, is_contradicted=is_contradicted, bank_return=bank_return),
                 "facts": transfer_facts(transfer, now, may_see_batch=may_see_batch),
+                "three_d_secure": three_d_secure_facts(transfer, sees_address=by.role != Role.MERCHANT),
+                "purchase": purchase_facts(transfer),
                 "refunds": refund_facts(transfer) if transfer.is_sale and transfer.has_succeeded else [],
                 "reversals": reversal_rows(reversals),
                 "ledger": ledger_rows(postings),
@@ -202,8 +216,8 @@ class TransferPage(Page):
 
 _REVERSALS = 50
 _LEADS = {
-    Role.ADMIN: "What buyers paid to the merchants of every application, and what went back.",
-    Role.PLATFORM: "What buyers paid to the merchants of every application, and what went back.",
-    Role.PARTNER: "What buyers paid to your merchants, and what went back.",
-    Role.MERCHANT: "What buyers paid you, and what went back.",
+    Role.ADMIN: "What buyers paid to the merchants of every application, what went back, and what was paid out.",
+    Role.PLATFORM: "What buyers paid to the merchants of every application, what went back, and what was paid out.",
+    Role.PARTNER: "What buyers paid to your merchants, what went back, and what was paid out.",
+    Role.MERCHANT: "What buyers paid you, what went back, and what was paid out to you.",
 }

@@ -68,7 +68,7 @@ def sales_chart(volume: Volume, days: Sequence[date]) -> dict[str, Any]:
             Series(name, [amounts[on] for on in days], [_transfers(volume, kind, State.SUCCEEDED, [on]) for on in days])
             for name, amounts, kind in (
                 ("Sales", volume.sales, Type.DEBIT),
-                ("Refunds", volume.refunds, Type.REVERSAL),
+                ("Refunds and bank returns", volume.refunds, Type.REVERSAL),
             )
         ],
     )

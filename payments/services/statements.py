@@ -25,7 +25,7 @@ CREDITED, DEBITED = "Adjustment in your favor", "Adjustment against you"
 CARRIED_IN, CARRIED_OUT = "Carried over from an earlier settlement", "Carried over into a later settlement"
 DEPOSIT, DEPOSIT_RETURNED = "Deposit", "Deposit returned by the bank"
 
-_EARNED, _CARRIED, _PAID = "earned", "carried", "paid"
+_EARNED, _ADJUSTED, _CARRIED, _PAID = "earned", "adjusted", "carried", "paid"
 _Status = Settlement.Status
 _Kind = SettlementEntry.Kind
 _FAILED = (Transfer.State.FAILED, Transfer.State.CANCELED)
@@ -33,7 +33,10 @@ _FAILED = (Transfer.State.FAILED, Transfer.State.CANCELED)
 
 @dataclass(frozen=True)
 class Line:
-    """One change of what is owed to the merchant: by `amount` less `fee`, in minor units."""
+    """One change of what is owed to the merchant: by `amount` less `fee`, in minor units.
+
+    `other_settlement_id` is where what was carried comes from, or where it goes to.
+    """
 
     at: datetime
     kind: str
@@ -43,6 +46,7 @@ class Line:
     settlement_id: uuid.UUID | None
     fee: int = 0
     transfer_id: uuid.UUID | None = None
+    other_settlement_id: uuid.UUID | None = None
 
     @property
     def net(self) -> int:
@@ -58,6 +62,7 @@ class Totals:
     count: int = 0
     amount: int = 0
     fee: int = 0
+    adjusted: int = 0
     carried: int = 0
     deposits: int = 0
 
@@ -67,7 +72,7 @@ class Totals:
 
     @property
     def closing(self) -> int:
-        return self.opening + self.earned + self.carried + self.deposits
+        return self.opening + self.earned + self.adjusted + self.carried + self.deposits
 
     def add(self, line: Line) -> int:
         """Take a line in; gives the balance after it."""
@@ -75,6 +80,8 @@ class Totals:
         if line.group == _EARNED:
             self.amount += line.amount
             self.fee += line.fee
+        elif line.group == _ADJUSTED:
+            self.adjusted += line.amount
         elif line.group == _CARRIED:
             self.carried += line.amount
         else:
@@ -118,17 +125,20 @@ class Statement:
         """As many of them at most; `totals` are those of all the same, however many there are."""
         with transaction(by=self.by, plans_anew=True):
             found, moved = self._begin()
-            rows = _earned_rows(self.scope, found, self.by).order_by().values_list("settlement_id")
+            rows = _earned_rows(self.scope, found, self.by).order_by().values_list("settlement_id", "kind")
             sums = list(rows.annotate(count=Count("pk"), amount_sum=Sum("amount"), fee_sum=Sum("fee")))
         openings = {currency: Totals(currency, one.opening) for currency, one in self.totals.items()}
         first = list(islice(self._merged(found, moved, most), most))
         self.totals = openings
         for line in moved:
             self._totals_of(line.currency).add(line)
-        for settlement_id, count, amount, fee in sums:
+        for settlement_id, kind, count, amount, fee in sums:
             totals = self._totals_of(found[settlement_id])
             totals.count += count
-            totals.amount += amount
+            if kind == _Kind.ADJUSTMENT:
+                totals.adjusted += amount
+            else:
+                totals.amount += amount
             totals.fee += fee
         return first
 
@@ -195,7 +205,7 @@ def _earned(scope: Scope, settlements: dict[uuid.UUID, str], by: Actor, at_a_tim
             yield Line(
                 at=entry.occurred_at,
                 kind=_kind_of(entry, returned),
-                group=_EARNED,
+                group=_ADJUSTED if entry.kind == _Kind.ADJUSTMENT else _EARNED,
                 amount=entry.amount,
                 fee=entry.fee,
                 currency=settlements[entry.settlement_id],
@@ -239,10 +249,13 @@ def _carried(scope: Scope, by: Actor) -> list[Line]:
         source = entry.carried_from
         if source is None:
             continue
-        both = (
-            Line(entry.occurred_at, CARRIED_OUT, _CARRIED, -entry.amount, source.currency, source.pk),
-            Line(entry.occurred_at, CARRIED_IN, _CARRIED, entry.amount, source.currency, entry.settlement_id),
-        )
+        both = [
+            Line(entry.occurred_at, kind, _CARRIED, amount, source.currency, own, other_settlement_id=other)
+            for kind, amount, own, other in (
+                (CARRIED_OUT, -entry.amount, source.pk, entry.settlement_id),
+                (CARRIED_IN, entry.amount, entry.settlement_id, source.pk),
+            )
+        ]
         lines += [line for line in both if scope.settlement is None or line.settlement_id == scope.settlement.pk]
     return lines
 

@@ -2,8 +2,9 @@
 
 A hand is taken in a settlement by closing it or taking transfers out of it, in a bank account by adding or changing it.
 What closed by its schedule or by an API key was asked for by nobody: one person takes it into review, and another
-approves it. The approval stands for its amount and its account. So whoever approved may pay there what is left or came back, and for
-another account somebody else is needed. An API key is nobody, and whoever was shown its secret has its hands.
+approves it. The approval stands for its amount and its account. So whoever approved may pay there what is left or came
+back, and for another account somebody else is needed. An API key is nobody, and whoever was shown its secret has its
+hands.
 """
 
 import uuid

@@ -19,6 +19,7 @@ CONTENT_TYPES = {
 MOST_SHEET_ROWS = 1_048_575
 """What a sheet holds below its header."""
 _LONGEST_CELL = 32_767
+_LONGEST_NAME = 31
 _NOT_CELLS = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
 
 
@@ -44,11 +45,13 @@ def header(columns: Sequence[Column]) -> list[str]:
     return [column.label for column in columns]
 
 
-def write_sheet(path: Path, columns: Sequence[Column], pages: Iterable[Iterable[Sequence[str | None]]]) -> None:
+def write_sheet(
+    path: Path, name: str, columns: Sequence[Column], pages: Iterable[Iterable[Sequence[str | None]]]
+) -> None:
     """An XLSX file of one sheet: numbers as numbers, moments as moments in UTC. One row at a time is in memory."""
     options = {"constant_memory": True, "tmpdir": str(path.parent), **_NOT_CELLS}
     with xlsxwriter.Workbook(str(path), options) as book:
-        sheet = book.add_worksheet()
+        sheet = book.add_worksheet(name[:_LONGEST_NAME])
         bold = book.add_format({"bold": True})
         formats: dict[type, Any] = {
             datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),

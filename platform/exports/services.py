@@ -144,7 +144,7 @@ def file_at_once(export: Export, *, by: Actor) -> Iterator[bytes]:
         return
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder) / "sheet.xlsx"
-        write_sheet(path, columns, pages)
+        write_sheet(path, listing.label, columns, pages)
         yield from _pieces(path)
 
 
@@ -179,7 +179,8 @@ def assemble_sheet(export_id: uuid.UUID) -> None:
         path = Path(folder) / "sheet.xlsx"
         pages = (read_lines(content) for content in _chunks(export, system()))
         labels = next(pages)[0]
-        write_sheet(path, _columns_called(labels, _listing_of(export)), pages)
+        listing = _listing_of(export)
+        write_sheet(path, listing.label, _columns_called(labels, listing), pages)
         with transaction(by=by):
             found = _locked(export, by)
             if not found.is_open:

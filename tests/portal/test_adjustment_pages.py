@@ -146,5 +146,7 @@ def test_page_of_an_adjustment_tells_which_way_and_why(shop: Shop, role: Role) -
     assert "Debit adjustment of 7.00 USD" in page
     assert "Reason A terminal that was not sent back Amount 7.00 USD Type Debit adjustment" in page
     assert f"{MINUS}7.00 USD" in text_of(reader.get(TRANSFERS))
+    assert "Statement descriptor" not in page
+    assert "Trace id" not in page
     for offered in ("Refund", "New sale with"):
         assert offered not in page

@@ -61,12 +61,12 @@ def test_file_tells_what_the_list_tells(shop: Shop, monkeypatch: pytest.MonkeyPa
     found = taken(client, menu["listing"], menu["query"])
     labels, *cells = sheet(content_of(ask(client, "batches", "state=SUBMITTED", "XLSX")))
 
-    told = [(row["Id"], row["State"], row["Processor"], row["Transfers"], row["Sum"]) for row in found]
+    told = [(row["Id"], row["State"], row["Processor"], row["Transfers"], row["Sum"], row["Currency"]) for row in found]
     assert told == [
-        (open_.public_id, "OPEN", "DUMMY_V1", "1", "USD -5.00"),
-        (submitted.public_id, "SUBMITTED", "DUMMY_V1", "1", "USD 50.00"),
+        (open_.public_id, "OPEN", "DUMMY_V1", "1", "-5.00", "USD"),
+        (submitted.public_id, "SUBMITTED", "DUMMY_V1", "1", "50.00", "USD"),
     ]
-    assert [row[labels.index("Transfers")] for row in cells] == [1]
+    assert [(row[labels.index("Transfers")], row[labels.index("Sum")]) for row in cells] == [(1, 50)]
 
 
 def test_filters_narrow_the_list(shop: Shop) -> None:

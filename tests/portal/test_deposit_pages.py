@@ -21,6 +21,7 @@ from tests.portal.exports import ask, taken
 from tests.portal.pages import text_of
 from tests.portal.settled import SettledShop
 from tests.portal.settled import page_of as page_of_settlement
+from tests.portal.shop import TRANSFERS
 
 pytestmark = pytest.mark.django_db
 
@@ -86,8 +87,7 @@ def test_page_adds_up_what_made_it(shop: SettledShop) -> None:
         ("Net", None, "107.00 USD"),
     ]
     assert deposit.amount == settlement.net_amount == 10_700
-    client = shop.browser(Role.MERCHANT)
-    assert {client.get(part.url).status_code for part in answer.context["lines"]} == {200}
+    assert {part.url for part in answer.context["lines"]} == {""}
 
 
 def test_parts_of_a_settlement_tell_of_each_other(shop: SettledShop) -> None:
@@ -181,7 +181,47 @@ def test_deposit_that_failed_says_that_nothing_was_paid(shop: SettledShop) -> No
     assert deposit.state == "FAILED"
     assert "Failed: nothing was paid" in words
     assert listed(shop, "?state=FAILED") == [deposit.pk]
-    assert listed(shop, "?state=ON_ITS_WAY_OR_PAID") == []
+    assert [listed(shop, f"?state={state}") for state in ("ON_ITS_WAY", "PAID", "ON_ITS_WAY_OR_PAID")] == [[]] * 3
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_transfers_tell_the_state_of_a_deposit_as_deposits_do(shop: SettledShop, days: int) -> None:
+    shop.paid(10_000)
+    shop.pass_time(days * DAY)
+    (deposit,) = shop.deposits()
+    client = shop.browser(Role.MERCHANT)
+
+    page = client.get(f"{TRANSFERS}{deposit.public_id}/")
+
+    standing = "Paid" if days else "On its way"
+    assert f"Deposit of 100.00 USD {standing} TR" in text_of(page)
+    assert f"{MINUS}100.00 USD {standing} Deposit" in text_of(client.get(TRANSFERS))
+    assert page.context["document"]["state"] == "SUCCEEDED"
+
+
+def test_timelines_of_a_returned_deposit_end_with_the_return(closed_account: SettledShop) -> None:
+    (deposit,) = closed_account.deposits()
+    client = closed_account.browser(Role.MERCHANT)
+
+    for page in (page_of(deposit), f"{TRANSFERS}{deposit.public_id}/"):
+        newest, *others = client.get(page).context["timeline"]
+        assert newest["title"] == "Returned by the bank"
+        assert newest["detail"].startswith("R02: ")
+        assert client.get(newest["url"]).status_code == 200
+        assert "Pending → Succeeded" in "".join(entry["detail"] for entry in others)
+    listed_words = text_of(client.get(TRANSFERS))
+    assert f"{MINUS}100.00 USD Returned Deposit Own Bakery" in listed_words
+
+
+def test_deposit_that_was_taken_without_a_day_is_not_asked_for(shop: SettledShop) -> None:
+    shop.paid(10_000)
+    (deposit,) = shop.deposits()
+    with transaction(by=system("test")):
+        Transfer.objects.filter(pk=deposit.pk).update(expected_on=None)
+
+    words = text_of(shop.browser(Role.MERCHANT).get(page_of(deposit)))
+
+    assert "On its way The bank has taken it. It has not told on which day it should be there." in words
 
 
 def test_filters_narrow_the_list(closed_account: SettledShop) -> None:
@@ -198,6 +238,8 @@ def test_filters_narrow_the_list(closed_account: SettledShop) -> None:
     assert listed(shop) == [again.pk, returned.pk]
     for query, found in {
         "state=RETURNED": [returned.pk],
+        "state=ON_ITS_WAY": [again.pk],
+        "state=PAID": [],
         "state=ON_ITS_WAY_OR_PAID": [again.pk],
         f"q={again.public_id}": [again.pk],
         f"q={returned.trace_id}": [returned.pk],
@@ -287,6 +329,9 @@ def test_files_and_pages_tell_the_same_of_a_deposit(shop: SettledShop) -> None:
     told = [exported[deposit.public_id] for deposit in deposits]
     assert told == ["ON_ITS_WAY", "FAILED", "RETURNED", "PAID"]
     assert told == [standing_of(pages[deposit.pk]).value for deposit in deposits]
+    for deposit, state in zip(deposits, told, strict=True):
+        assert listed(shop, f"?state={state}", Role.PLATFORM) == [deposit.pk]
+        assert [row["Id"] for row in taken(client, "deposit-list", f"state={state}")] == [deposit.public_id]
     today = timezone.now().date()
     report = client.get(f"/dashboard/reports/?report=deposits&start_date={today}&end_date={today + timedelta(days=9)}")
     assert [total["count"] for total in report.context["totals"]] == ["1"] * 4

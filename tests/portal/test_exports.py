@@ -1,12 +1,14 @@
 """Lists as files: the same rows as on the page, raw values, no formulas, and a line in the audit history for each."""
 
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
 
 from events.models import Audit
 from exports.cells import all_neutral, neutral
@@ -15,7 +17,7 @@ from exports.listings import Listing, listings
 from exports.models import Export
 from onboarding.models import Identity, Merchant, PaymentInstrument
 from onboarding.portal.urls import urlpatterns as onboarding_pages
-from payments.models import Transfer
+from payments.models import Authorization, Transfer
 from payments.portal.urls import urlpatterns as payments_pages
 from resources import ids
 from tenancy.actors import system
@@ -23,7 +25,14 @@ from tenancy.models import Application
 from tenancy.roles import PERMISSIONS, Role
 from tenancy.transactions import transaction
 from tests.factories.onboarding import make_identity, make_merchant_identity
-from tests.factories.payments import make_bank_account, make_card, make_merchant, make_processor, make_sale
+from tests.factories.payments import (
+    make_authorization,
+    make_bank_account,
+    make_card,
+    make_merchant,
+    make_processor,
+    make_sale,
+)
 from tests.factories.reviews import make_review_item
 from tests.factories.tenancy import make_application, make_person
 from tests.portal.exports import LIST, START, ask, content_of, page_of, sheet, table, taken
@@ -170,6 +179,26 @@ def test_rows_come_in_the_order_of_the_page(shop: Shop) -> None:
     listed = client.get("/dashboard/transfers/").context["resources"]
     assert [row["Id"] for row in found] == [row.public_id for row in listed]
     assert [row["Amount"] for row in found] == ["3.00", "2.00", "1.00", "12.50"]
+
+
+@pytest.mark.parametrize("listing", listings(), ids=lambda listing: listing.name)
+def test_sheet_is_called_as_its_list(shop: Shop, listing: Listing) -> None:
+    today = shop.sale.created_at.date()
+    query = f"start_date={today}&end_date={today}" if "start_date" in listing.filter_class.base_filters else ""
+
+    book = load_workbook(BytesIO(content_of(ask(browser(Role.ADMIN), listing.name, query, "XLSX"))), read_only=True)
+
+    assert book.sheetnames == [listing.label]
+
+
+def test_file_of_authorizations_tells_fees(shop: Shop) -> None:
+    hold = make_authorization(shop.merchant, shop.card)
+    with transaction(by=system()):
+        Authorization.objects.filter(pk=hold.pk).update(fee=30)
+
+    (row,) = taken(shop.browser(Role.MERCHANT), "authorizations")
+
+    assert (row["Amount"], row["Fee"]) == ("10.00", "0.30")
 
 
 def test_sheet_holds_numbers_and_moments(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from payments import services
 from payments.models import Transfer
 from portal.charts import Series, bar_chart
 from resources import ids
@@ -21,7 +22,7 @@ from tenancy.transactions import transaction
 from tests.factories.onboarding import make_merchant_identity
 from tests.factories.payments import make_merchant
 from tests.portal.pages import browser, rows, text_of
-from tests.portal.settled import SettledShop
+from tests.portal.settled import SettledShop, page_of
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,7 @@ def test_merchant_sees_what_is_owed_comes_and_came(shop: SettledShop) -> None:
     assert "Your balance 25.00 USD" in words
     assert "Next deposit 25.00 USD Closes" in words
     assert "Last deposit 97.00 USD Expected" in words
-    assert "did not reach you" not in words
+    assert "to be paid" not in words
 
 
 def test_closed_settlement_is_what_comes_next_until_it_is_paid(shop: SettledShop) -> None:
@@ -129,8 +130,8 @@ def test_charts_tell_the_sums_of_the_rows(shop: SettledShop) -> None:
 
     month, week = (volume_of(home(shop.browser(Role.MERCHANT), query)) for query in ("", "?days=7"))
 
-    assert totals_of(month["sales"]) == {"Sales": "107.00 USD", "Refunds": "15.00 USD"}
-    assert totals_of(week["sales"]) == {"Sales": "100.00 USD", "Refunds": "15.00 USD"}
+    assert totals_of(month["sales"]) == {"Sales": "107.00 USD", "Refunds and bank returns": "15.00 USD"}
+    assert totals_of(week["sales"]) == {"Sales": "100.00 USD", "Refunds and bank returns": "15.00 USD"}
     assert (len(month["sales"]["rows"]), len(week["sales"]["rows"])) == (30, 7)
     assert len(volume_of(home(shop.browser(Role.MERCHANT), "?days=soon"))["sales"]["rows"]) == 30
 
@@ -172,7 +173,7 @@ def test_deposit_stands_in_its_chart_and_not_among_sales(shop: SettledShop) -> N
     found = volume_of(home(client))
 
     assert totals_of(found["deposits"]) == {"Deposits": "97.00 USD"}
-    assert totals_of(found["sales"]) == {"Sales": "100.00 USD", "Refunds": "0.00 USD"}
+    assert totals_of(found["sales"]) == {"Sales": "100.00 USD", "Refunds and bank returns": "0.00 USD"}
     linked = [cell["url"] for row in found["deposits"]["rows"] for cell in row["cells"] if cell["url"]]
     (listed,) = client.get(linked[0]).context["resources"]
     assert listed.pk == shop.deposits()[0].pk
@@ -185,11 +186,36 @@ def test_returned_deposit_needs_attention_and_counts_nowhere() -> None:
 
     answer = home(shop.browser(Role.MERCHANT))
 
-    assert "100.00 USD did not reach you" in text_of(answer)
+    assert "The bank returned the deposit: 100.00 USD is to be paid R02: " in text_of(answer)
     assert "Closed, to be paid 100.00 USD" in text_of(answer)
     assert "Last deposit 100.00 USD" in text_of(answer)
     assert volume_of(answer)["deposits"]["has_values"] is False
-    assert totals_of(volume_of(answer)["sales"])["Refunds"] == "0.00 USD"
+    assert totals_of(volume_of(answer)["sales"])["Refunds and bank returns"] == "0.00 USD"
+
+
+def test_part_that_was_paid_is_no_alarm(shop: SettledShop) -> None:
+    settlement = shop.closed(10_000)
+    services.pay_part(
+        settlement=settlement,
+        amount=4_000,
+        destination_id=shop.bank_account.pk,
+        by=system("test"),
+        at=timezone.now(),
+    )
+    shop.work()
+
+    answer = home(shop.browser(Role.MERCHANT))
+
+    told = "60.00 USD is still to be paid The rest of it was paid or is under way."
+    assert told in text_of(answer)
+    (notice,) = [
+        notice
+        for card in answer.context["cards"]
+        for notice in card["content"].get("notices", ())
+        if "60.00" in notice["title"]
+    ]
+    assert notice["level"] == "warning"
+    assert notice["url"] == page_of(settlement)
 
 
 def test_negative_balance_and_failing_sales_need_attention(shop: SettledShop) -> None:

@@ -705,7 +705,25 @@ def test_form_offers_enabled_cards_of_the_application_with_the_named_one_chosen(
 
     assert [value for value, _ in form.fields["source"].choices] == ["", shop.card.public_id, newer.public_id]
     assert form["source"].value() == shop.card.public_id
+    alike = "Visa •••• 0006, Sean Green, expires 12/2040"
+    assert [label for _, label in form.fields["source"].choices[1:]] == [
+        f"{alike}, added {card.created_at.day} {card.created_at:%b %Y}, {card.public_id}" for card in (shop.card, newer)
+    ]
+
+
+def test_card_that_no_other_reads_like_is_told_in_short(shop: Shop) -> None:
+    form = shop.browser().get(shop.form_url()).context["form"]
+
     assert form.fields["source"].choices[1][1] == "Visa •••• 0006, Sean Green, expires 12/2040"
+
+
+def test_list_names_what_was_paid_with_and_tells_of_deposits(shop: Shop) -> None:
+    shop.sale(1250)
+
+    answer = shop.browser(Role.MERCHANT).get(LIST)
+
+    assert [column["label"] for column in answer.context["columns"]][3] == "Paid with"
+    assert "What buyers paid you, what went back, and what was paid out to you." in text_of(answer)
 
 
 @pytest.mark.parametrize("query", ["?source=PInope", "?source=ID1", ""])

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from payments.models import Transfer
 from payments.services import Purpose, create_visa_direct
@@ -21,6 +22,7 @@ from tests.portal.shop import TRANSFERS, Shop, hidden_of, page_of
 
 pytestmark = pytest.mark.django_db
 
+DECLINED_PUSH = "4957030420210504"
 FAILING_CARD = "4000000000000135"
 MINUS = "\N{MINUS SIGN}"
 
@@ -240,6 +242,27 @@ def test_money_to_and_from_cards_is_called_what_it_is(shop: Shop, purpose: Purpo
     assert "Left for the merchant" not in page
     assert (answer.context["refund_url"], answer.context["again_url"]) == ("", "")
     assert tag in text_of(client.get(TRANSFERS))
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PUSH, Purpose.PULL])
+def test_network_is_quoted_where_it_declines(shop: Shop, purpose: Purpose) -> None:
+    make_processor(shop.application, name=Processor.Name.VISA_V1)
+    recipient = make_identity(shop.application)
+    card = make_card(recipient, number=DECLINED_PUSH)
+    make_merchant(recipient, processor="VISA_V1")
+    transfer = create_visa_direct(
+        purpose=purpose,
+        instrument_id=card.pk,
+        amount=2000,
+        currency="USD",
+        by=system("test"),
+        at=timezone.now(),
+    )
+
+    page = text_of(shop.browser().get(page_of(transfer)))
+
+    assert transfer.state == "FAILED"
+    assert f"Said by the network {': '.join(transfer.messages)} Amount" in page
 
 
 @pytest.mark.parametrize("role", list(Role))

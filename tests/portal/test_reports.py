@@ -14,7 +14,9 @@ from tests.exports.patience import locked, patience
 from tests.factories.payments import make_sale
 from tests.portal.exports import taken
 from tests.portal.pages import browser, text_of
+from tests.portal.settled import SettledShop
 from tests.portal.test_exports import Shop
+from tests.portal.test_home_pages import copy_of
 
 PAGE = "/dashboard/reports/"
 BUDGET = 16
@@ -64,6 +66,25 @@ def test_totals_are_those_of_the_rows(shop: Shop) -> None:
     assert "15.00" in totals[1][1]
     assert "Debit" in words
     assert "9.99" not in words
+
+
+@pytest.mark.django_db
+def test_what_is_settled_and_what_never_is_stand_apart() -> None:
+    """Sales and pulls are both debits; returned debits and returned deposits are both reversals by a bank."""
+    shop = SettledShop(account={"account_number": "123120007"}, sandbox_profile="finix-2026")
+    shop.paid(10_000)
+    shop.pass_time()  # and the deposit comes back
+    sale = shop.sale(250)
+    copy_of(sale, operation_key="PULL_FROM_CARD", ready_to_settle_upon=None, ready_to_settle_at=None)
+    today = datetime.now(UTC).date()
+
+    page = shop.browser(Role.MERCHANT).get(f"{PAGE}?{of(today - timedelta(days=9), today + timedelta(days=9))}")
+
+    words = text_of(page)
+    assert "Credit Deposit Never Succeeded 1 100.00 USD" in words
+    assert "Debit Asked for Never Succeeded 1 2.50 USD" in words
+    assert "Debit Asked for In settlements Succeeded 2 102.50 USD" in words
+    assert "Reversal By a bank Never Succeeded 1 100.00 USD" in words
 
 
 def test_report_leads_to_its_file(shop: Shop) -> None:

@@ -132,7 +132,8 @@ def test_page_of_a_paid_one_tells_where_the_money_is(shop: SettledShop) -> None:
     page = text_of(answer)
     assert f"On its way to Bank account •••• 0016 The bank should have it on {deposit.expected_on:%A}" in page
     assert f'<code title="{deposit.trace_id}">' in answer.content.decode()
-    assert f"/dashboard/transfers/{deposit.public_id}/" in answer.content.decode()
+    assert f"/dashboard/deposits/{deposit.public_id}/" in answer.content.decode()
+    assert f"/dashboard/transfers/{deposit.public_id}/" not in answer.content.decode()
     assert "Settlements to pay" in page
     assert (answer.context["close_url"], answer.context["pay_url"], answer.context["decide_url"]) == ("", "", "")
     shop.pass_time(timedelta(days=5).total_seconds())

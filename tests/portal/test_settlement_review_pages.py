@@ -26,6 +26,7 @@ from tenancy.services import person_actor, update_application
 from tenancy.transactions import transaction
 from tests.factories.payments import make_bank_account
 from tests.factories.tenancy import PASSWORD, make_person
+from tests.portal.exports import ask, content_of, sheet, taken
 from tests.portal.pages import CONFIRM, rows, text_of
 from tests.portal.settled import DECIDE, DECIDED, QUEUE, SettledShop, page_of
 from tests.portal.test_review_pages import hold
@@ -187,7 +188,7 @@ def test_many_are_approved_once(shop: SettledShop, waiting: list[Settlement], ad
     answers = [admin.post(DECIDE, told) for _ in range(2)]
 
     for answer in answers:
-        assert "2 settlements approved They are being paid." in text_of(answer)
+        assert "2 settlements approved What is paid of each stands below." in text_of(answer)
         assert "97.00 USD is being paid to Bank account •••• 0016." in text_of(answer)
     assert statuses(shop, waiting) == ["APPROVED"] * 2
     assert [deposit.amount for deposit in shop.deposits()] == [9_700, 2_550]
@@ -287,6 +288,20 @@ def test_preview_leaves_out_what_cannot_be_paid(shop: SettledShop, admin: Client
     assert "Reject Own Bakery?" in text_of(preview(admin, "reject", ids_of(shop, [settlement])))
 
 
+@pytest.mark.parametrize("action", ["approve", "reject"])
+@pytest.mark.parametrize("net", [None, "", "lots", "9" * 5_000])
+def test_word_that_does_not_say_what_was_shown_is_refused(
+    shop: SettledShop, waiting: list[Settlement], admin: Client, action: str, net: str | None
+) -> None:
+    (item,) = ids_of(shop, waiting[:1])
+    told = {"action": action, "selected": [item], "key": "k", "reason": WHY}
+
+    answer = admin.post(DECIDE, told if net is None else {**told, f"net_{item}": net})
+
+    assert "Not done" in text_of(answer)
+    assert statuses(shop, waiting[:1]) == ["AWAITING_APPROVAL"]
+
+
 def test_negative_net_is_approved_without_a_deposit(shop: SettledShop, admin: Client) -> None:
     shop.paid(10_000)
     shop.refund(rows(Transfer)[0], 4_000)
@@ -296,7 +311,8 @@ def test_negative_net_is_approved_without_a_deposit(shop: SettledShop, admin: Cl
     answer = admin.post(DECIDE, shown_by(look))
 
     assert "Nothing is paid; \N{MINUS SIGN}40.00 USD is carried into the next settlement." in text_of(look)
-    assert "1 settlement approved" in text_of(answer)
+    assert "1 settlement approved What is paid of it stands below." in text_of(answer)
+    assert "being paid" not in text_of(answer)
     assert (statuses(shop, [settlement]), len(shop.deposits())) == (["APPROVED"], 1)
     assert "is carried over" in text_of(admin.get(page_of(settlement)))
 
@@ -313,14 +329,15 @@ def test_who_closed_it_does_not_approve_it_where_two_are_asked_for(
 
     look = preview(admin, "approve", ids_of(shop, [settlement]))
     page = admin.get(page_of(settlement))
-    forced = admin.post(DECIDE, {"action": "approve", "selected": ids_of(shop, [settlement]), "key": "k", "reason": ""})
+    other = shop.browser(Role.PLATFORM)
+    told = shown_by(preview(other, "approve", ids_of(shop, [settlement])))
+    forced = admin.post(DECIDE, told | {"key": "k"})
 
     why = "You sent this settlement to review. The application asks for two people: somebody else has to decide."
     assert f"Left out. {why}" in text_of(look)
     assert ("Somebody else has to decide" in text_of(page), page.context["decide_url"]) == (True, "")
     assert why in text_of(forced)
-    other = shop.browser(Role.PLATFORM)
-    answer = other.post(DECIDE, shown_by(preview(other, "approve", ids_of(shop, [settlement]))))
+    answer = other.post(DECIDE, told)
     assert "1 settlement approved" in text_of(answer)
 
 
@@ -421,7 +438,13 @@ def test_odd_things_sent_do_no_harm(shop: SettledShop, admin: Client) -> None:
         {"action": "approve", "selected": ["RKx", settlement.public_id], "key": "k"},
         {"action": "approve", "selected": [item], "key": ""},
         {"action": "approve", "selected": [item], "key": "k", f"net_{item}": "9999"},
-        {"action": "approve", "selected": [item], "key": "k", f"destination_{item}": shop.card.public_id},
+        {
+            "action": "approve",
+            "selected": [item],
+            "key": "k",
+            f"net_{item}": "10000",
+            f"destination_{item}": shop.card.public_id,
+        },
     ):
         assert admin.post(DECIDE, told).status_code in {200, 302}
     assert (statuses(shop, [settlement]), shop.deposits()) == (["AWAITING_APPROVAL"], [])
@@ -452,3 +475,50 @@ def test_empty_queue_teaches(shop: SettledShop, admin: Client) -> None:
     assert "Nothing decided yet" in text_of(admin.get(DECIDED))
     with transaction(by=system()):
         assert Merchant.objects.count() == 1
+
+
+def test_file_of_a_queue_tells_what_its_rows_do(shop: SettledShop) -> None:
+    """Of those that wait and of those that were decided on."""
+    settlement = shop.closed(10_000, 2_500, fee=300)
+    client = shop.browser(Role.PLATFORM)
+
+    (waiting,) = taken(client, "waiting-settlements")
+    labels, row = sheet(content_of(ask(client, "waiting-settlements", form="XLSX")))
+    shop.decided(settlement, "ACCEPTED")
+    (decided,) = taken(client, "decided-settlements")
+
+    for told in (waiting, decided):
+        assert told["Settlement id"] == settlement.public_id
+        amounts = (told["Before fees"], told["Fees"], told["Net"], told["Currency"])
+        assert amounts == ("125.00", "6.00", "119.00", "USD")
+        assert told["Flags"] == '["FIRST_PAYOUT", "BANK_ACCOUNT_CHANGED"]'
+    assert row[labels.index("Net")] == 119
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"net": None}, {"net": "1e308"}, {"net": "9" * 5000}, {"destination": None}, {"destination": "x" * 300}],
+    ids=["no net", "no number", "too long a number", "no account", "no id"],
+)
+def test_approval_without_what_was_shown_pays_nothing(
+    shop: SettledShop, admin: Client, changes: dict[str, str | None]
+) -> None:
+    settlement = shop.closed(10_000)
+    told = shown_by(preview(admin, "approve", ids_of(shop, [settlement])))
+    (item,) = ids_of(shop, [settlement])
+    for name, value in changes.items():
+        told.pop(f"{name}_{item}")
+        told |= {f"{name}_{item}": value} if value else {}
+
+    answer = admin.post(DECIDE, told)
+
+    assert "Nothing was done." in text_of(answer)
+    assert (statuses(shop, [settlement]), shop.deposits()) == (["AWAITING_APPROVAL"], [])
+
+
+def test_link_that_does_not_say_yes_selects_nothing(shop: SettledShop, admin: Client) -> None:
+    shop.closed(10_000)
+
+    answer = admin.get(f"{DECIDE}?action=approve&all=0")
+
+    assert answer.context["rows"] == []

@@ -364,6 +364,74 @@ def test_csv_sums_to_its_totals(shop: SettledShop) -> None:
     assert told["Total carried"]["Net"] == "0.00"
 
 
+def test_adjustments_are_a_line_of_their_own(shop: SettledShop) -> None:
+    shop.sale(10_000, fee=300)
+    shop.pass_time()
+    adjust(shop, "MERCHANT_CREDIT_ADJUSTMENT", 333)
+    adjust(shop, "MERCHANT_DEBIT_ADJUSTMENT", 111)
+    settlement = shop.accrued()
+    client = shop.browser(Role.MERCHANT)
+
+    _, totals = read(scope(shop, settlement))
+    words = text_of(client.get(of_settlement(settlement)))
+    pdf = printed(client.get(f"{of_settlement(settlement)}pdf/").content)
+    rows = rows_of(client.get(f"{of_settlement(settlement)}csv/"))
+
+    usd = totals["USD"]
+    assert (usd.amount, usd.adjusted, usd.closing) == (10_000, 222, settlement.total_amount - settlement.total_fee)
+    assert "Sales less refunds and bank returns 100.00 USD" in words
+    assert "Adjustments 2.22 USD" in words
+    assert "Adjustments 2.22 USD" in pdf
+    told = {row["Kind"]: row["Net"] for row in rows if not row["Date"]}
+    assert (told["Total earned"], told["Total adjustments"]) == ("97.00", "2.22")
+
+
+def adjust(shop: SettledShop, key: str, amount: int) -> None:
+    services.create_adjustment(
+        operation_key=key,
+        merchant_id=shop.merchant.pk,
+        amount=amount,
+        currency="USD",
+        by=system("test"),
+        at=timezone.now(),
+    )
+
+
+def test_amount_and_fee_are_the_net_everywhere(shop: SettledShop) -> None:
+    shop.sale(10_000, fee=300)
+    settlement = shop.paid(2_550)
+    client = shop.browser(Role.MERCHANT)
+
+    rows = rows_of(client.get(f"{of_settlement(settlement)}csv/"))
+    page = text_of(client.get(of_settlement(settlement)))
+    pdf = printed(client.get(f"{of_settlement(settlement)}pdf/").content)
+
+    told = [row for row in rows if row["Net"]]
+    assert {row["Fee"] for row in told} == {"0.00", "-3.00"}
+    assert [cents([row], "Net") for row in told] == [cents([row], "Amount") + cents([row], "Fee") for row in told]
+    assert "\N{MINUS SIGN}3.00 USD 97.00 USD" in page
+    assert "100.00 -3.00 97.00" in pdf
+
+
+def test_what_is_carried_names_the_settlement_at_the_other_end(shop: SettledShop) -> None:
+    carried(shop)
+    with transaction(by=system("test")):
+        lacking, later = Settlement.objects.filter(merchant=shop.merchant).order_by("created_at")[1:]
+    client = shop.browser(Role.MERCHANT)
+
+    for own, other in ((lacking, later), (later, lacking)):
+        page = client.get(of_settlement(own)).content.decode()
+        pdf = printed(client.get(f"{of_settlement(own)}pdf/").content)
+        rows = rows_of(client.get(f"{of_settlement(own)}csv/"))
+
+        assert f'href="/dashboard/settlements/{other.public_id}/"' in page
+        assert f"{other.public_id}  {own.public_id}" in pdf
+        ends = {row["Kind"]: row["Carried from or into settlement id"] for row in rows if row["Settlement id"]}
+        (kind,) = {statements.CARRIED_IN, statements.CARRIED_OUT} & set(ends)
+        assert ends.pop(kind) == other.public_id
+        assert set(ends.values()) == {""}
+
+
 def cents(rows: list[dict[str, str]], column: str) -> int:
     return sum(int(row[column].replace(".", "")) for row in rows)
 
@@ -392,7 +460,7 @@ def test_pdf_tells_the_same_to_print(shop: SettledShop, paper: str, box: bytes) 
     assert "SANDBOX - test data, no money was moved" in words
     assert "Closing balance 0.00 USD" in words
     assert "Fees -3.00 USD" in words
-    assert "100.00 3.00 97.00 97.00" in words
+    assert "100.00 -3.00 97.00 97.00" in words
     assert all(sale.public_id in words for sale in shop.deposits())
     assert "Page 1" in words
 
