@@ -121,7 +121,7 @@ def test_large_file_is_refused_and_never_on_a_disk(own: Application, partner: Cl
     answer = upload(partner, own, b"x" * (3 * 1024 * 1024))
 
     assert answer.context["form"].errors == {"file": ["The file is larger than 1 MB. Split it, and import the parts."]}
-    assert upload(partner, own, b"x" * (11 * 1024 * 1024)).status_code == 400
+    assert upload(partner, own, b"x" * (11 * 1024 * 1024)).status_code == 413
 
 
 def test_file_is_not_forged(own: Application) -> None:
