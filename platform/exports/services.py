@@ -279,9 +279,8 @@ def _write_page(export: Export, listing: Listing, by: Actor) -> tuple[Export, bo
         is_sheet = found.format == _Format.XLSX
         if is_sheet and found.rows > MOST_SHEET_ROWS:
             raise TooManyRows
-        if page.has_more or is_sheet:
-            found.save()
-        else:
+        found.save()  # also where it is the first page and the last: nothing is done that was never begun
+        if not (page.has_more or is_sheet):
             _finish(found, by)
         if is_sheet and not page.has_more:
             enqueue(ASSEMBLE_JOB, key=found.public_id, arguments={"export_id": str(found.pk)})

@@ -72,6 +72,19 @@ def content_now(export: Export) -> bytes:
         return b"".join(zlib.decompress(chunk.content) for chunk in chunks)
 
 
+@pytest.mark.parametrize("form", ["CSV", "XLSX"])
+@pytest.mark.usefixtures("db")
+def test_export_of_one_page_is_done_at_once(form: str) -> None:
+    shop = Shop("Own")
+    copies_of(shop.sale, 2)
+    _, export = asked(shop, form=form)
+
+    run_a_page(export)
+    services.assemble_sheet(export.pk)
+
+    assert (anew(export).state, anew(export).rows) == ("DONE", 3)
+
+
 def test_long_export_is_written_page_by_page_and_then_fetched(shop: Shop, settings: Any) -> None:
     client, export = asked(shop)
     waits = text_of(client.get(page_of(export)))
